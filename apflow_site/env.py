@@ -1,0 +1,63 @@
+"""Typed access to the environment: the only module that reads os.environ."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"0", "false", "no", "off", ""}
+
+
+def env_str(name: str, default: str = "") -> str:
+    """Text of variable *name*, or *default* when it is not set."""
+    return os.environ.get(name, default)
+
+
+def env_bool(name: str, *, default: bool = False) -> bool:
+    """Truth of variable *name*. Raises ImproperlyConfigured for anything but 1/0, true/false, yes/no, on/off."""
+    text = os.environ.get(name)
+    if text is None:
+        return default
+    if text.strip().lower() in TRUE:
+        return True
+    if text.strip().lower() in FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name}={text!r}: write 1 or 0")
+
+
+def env_int(name: str, default: int, *, minimum: int = 0) -> int:
+    """Whole number of variable *name*. Raises ImproperlyConfigured when it is no number or below *minimum*."""
+    text = os.environ.get(name)
+    if text is None or not text.strip():
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={text!r}: write a whole number") from None
+    if number < minimum:
+        raise ImproperlyConfigured(f"{name}={number}: must be at least {minimum}")
+    return number
+
+
+def env_float(name: str, default: float, *, minimum: float = 0.0) -> float:
+    """Number of variable *name*. Raises ImproperlyConfigured when it is no number or below *minimum*."""
+    text = os.environ.get(name)
+    if text is None or not text.strip():
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={text!r}: write a number") from None
+    if not number >= minimum:
+        raise ImproperlyConfigured(f"{name}={number}: must be at least {minimum:g}")
+    return number
+
+
+def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """Comma-separated words of variable *name*, empty ones dropped."""
+    text = os.environ.get(name)
+    if text is None:
+        return list(default)
+    return [word.strip() for word in text.split(",") if word.strip()]

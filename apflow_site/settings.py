@@ -1,0 +1,193 @@
+"""The one settings module; everything that differs between machines comes from the environment (docs/settings.md)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+from apflow_site.env import env_bool, env_float, env_int, env_list, env_str
+from apflow_site.secret import secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env_str("APFLOW_DATA_DIR", str(BASE_DIR / "var"))).resolve()
+
+PRODUCTION = env_bool("APFLOW_PRODUCTION")
+DEBUG = env_bool("APFLOW_DEBUG")
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("APFLOW_DEBUG=1 is not allowed with APFLOW_PRODUCTION=1: unset one of them")
+
+SECRET_KEY = secret_key(DATA_DIR, production=PRODUCTION)
+ALLOWED_HOSTS = env_list("APFLOW_ALLOWED_HOSTS", () if PRODUCTION else ("localhost", "127.0.0.1", "[::1]"))
+if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
+    raise ImproperlyConfigured("APFLOW_ALLOWED_HOSTS: name the hosts that the dashboard is served under (no '*')")
+CSRF_TRUSTED_ORIGINS = env_list("APFLOW_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "dashboard",
+    "orchestration",
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "channels",
+    *env_list("APFLOW_APPS"),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+]
+
+ROOT_URLCONF = "apflow_site.urls"
+ASGI_APPLICATION = "apflow_site.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# synchronous: FULL survives a power cut, NORMAL only a crash of the process; see docs/settings.md
+SQLITE_SYNCHRONOUS = env_str("APFLOW_SQLITE_SYNCHRONOUS", "FULL").upper()
+if SQLITE_SYNCHRONOUS not in {"FULL", "NORMAL"}:
+    raise ImproperlyConfigured("APFLOW_SQLITE_SYNCHRONOUS: write FULL or NORMAL")
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "apflow.sqlite3",
+        # IMMEDIATE: a transaction that reads first and writes later would fail at once with "database is locked"
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
+                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-16000"
+            ),
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "overview"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env_str("APFLOW_TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True  # serves straight from static/: `up` needs no collectstatic
+WHITENOISE_MANIFEST_STRICT = False
+
+EMAIL_BACKEND = env_str("APFLOW_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env_str("APFLOW_EMAIL_HOST", "localhost")
+EMAIL_PORT = env_int("APFLOW_EMAIL_PORT", 25)
+EMAIL_HOST_USER = env_str("APFLOW_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env_str("APFLOW_EMAIL_PASSWORD")
+EMAIL_USE_TLS = env_bool("APFLOW_EMAIL_TLS")
+EMAIL_TIMEOUT = env_int("APFLOW_EMAIL_TIMEOUT_S", 30)
+DEFAULT_FROM_EMAIL = env_str("APFLOW_EMAIL_FROM", "apflow@localhost")
+
+MAX_BODY_BYTES = 5 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+
+# Safe by default behind TLS; on plain loopback HTTP the secure flags would lock everybody out.
+HTTPS = env_bool("APFLOW_HTTPS", default=PRODUCTION)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_NAME = "__Host-apflow_session" if HTTPS else "apflow_session"
+CSRF_COOKIE_NAME = "__Host-apflow_csrf" if HTTPS else "apflow_csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_SAVE_EVERY_REQUEST = True
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = env_int("APFLOW_HSTS_SECONDS", 31536000 if HTTPS else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if env_bool("APFLOW_BEHIND_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+}
+
+# Engine and limits; orchestration/conf.py gives the typed view with the meaning and unit of each.
+ORCHESTRATION = {
+    "process_slots": env_int("APFLOW_PROCESS_SLOTS", 2 * (os.cpu_count() or 1), minimum=1),
+    "async_slots": env_int("APFLOW_ASYNC_SLOTS", 100, minimum=1),
+    "lease_s": env_float("APFLOW_LEASE_S", 15.0, minimum=0.2),
+    "heartbeat_s": env_float("APFLOW_HEARTBEAT_S", 5.0, minimum=0.05),
+    "sweep_s": env_float("APFLOW_SWEEP_S", 5.0, minimum=0.05),
+    "grace_s": env_float("APFLOW_GRACE_S", 5.0, minimum=0.05),
+    "shutdown_s": env_float("APFLOW_SHUTDOWN_S", 30.0),
+    "recovery_limit": env_int("APFLOW_RECOVERY_LIMIT", 3),
+    "default_timeout_s": env_float("APFLOW_DEFAULT_TIMEOUT_S", 0.0),
+    "http_allow": env_list("APFLOW_HTTP_ALLOW"),
+    "http_ports": env_list("APFLOW_HTTP_PORTS", ("80", "443", "8000", "8080", "8443")),
+    "command_enabled": env_bool("APFLOW_COMMAND_ENABLED"),
+    "command_allow": env_list("APFLOW_COMMAND_ALLOW"),
+}
+
+LOG_LEVEL = env_str("APFLOW_LOG_LEVEL", "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {
+        "apflow": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
+        "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+    },
+}

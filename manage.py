@@ -1,0 +1,19 @@
+#!/usr/bin/env python3
+"""Django's entry point; outside a virtual environment it first prepares one (apflow_site/bootstrap.py)."""
+
+import os
+import sys
+
+from apflow_site.bootstrap import bootstrap
+
+
+def main():
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    bootstrap()
+    main()

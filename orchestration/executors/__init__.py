@@ -1,0 +1,1 @@
+"""The code that tasks run, chosen by name from the registry."""
