@@ -1,0 +1,75 @@
+"""Fast, set-based storing: one statement for many rows, with the values in the form that the database takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from itertools import batched
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import AutoField, Field, Model
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+ROWS_PER_STATEMENT = 500  # where the driver sends executemany row by row
+
+
+def db_json(value: Any) -> str:
+    """*value* as compact JSON text. The text of an empty object costs nothing: most tasks have several."""
+    return "{}" if value == {} else _ENCODE(value)
+
+
+def db_time(at: datetime | None) -> Any:
+    """*at* as the database takes it."""
+    return None if at is None else connection.ops.adapt_datetimefield_value(at)
+
+
+def db_uuid(hex_id: str | None) -> Any:
+    """32 hex digits as the database takes them."""
+    return UUID(hex_id) if hex_id is not None and connection.features.has_native_uuid_field else hex_id
+
+
+def db_uuids(hex_ids: Iterable[str]) -> list[Any]:
+    """Many of `db_uuid`."""
+    return [UUID(h) for h in hex_ids] if connection.features.has_native_uuid_field else list(hex_ids)
+
+
+def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert *rows* (values of *fields*, in that order, made by the db_* helpers); other fields get their defaults.
+
+    Effects: one statement, or one per 500 rows on PostgreSQL. No signals, no validation. Call it in a transaction.
+    """
+    if not rows:
+        return
+    head, places, constants = _insert_sql(model, tuple(fields), connection.vendor)
+    complete = [(*row, *constants) for row in rows] if constants else rows
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.executemany(head + places, complete)
+            return
+        for chunk in batched(complete, ROWS_PER_STATEMENT):
+            cursor.execute(head + ", ".join([places] * len(chunk)), [value for row in chunk for value in row])
+
+
+@lru_cache(maxsize=64)
+def _insert_sql(model: type[Model], names: tuple[str, ...], _vendor: str) -> tuple[str, str, tuple[Any, ...]]:
+    meta = model._meta
+    given = [meta.get_field(name) for name in names]
+    columns = [field.column for field in given]
+    constants = []
+    for field in meta.concrete_fields:
+        if field not in given and not isinstance(field, AutoField):
+            value = _default(field)
+            if value is not None:
+                columns.append(field.column)
+                constants.append(value)
+    quote = connection.ops.quote_name
+    head = f"INSERT INTO {quote(meta.db_table)} ({', '.join(quote(c) for c in columns)}) VALUES "
+    return head, "(" + ", ".join(["%s"] * len(columns)) + ")", tuple(constants)
+
+
+def _default(field: Field[Any, Any]) -> Any:
+    return field.get_db_prep_save(field.get_default(), connection) if field.has_default() else None
