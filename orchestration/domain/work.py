@@ -18,6 +18,14 @@ class Ending(StrEnum):
     PROGRESS = "progress"
 
 
+ENGINE_LOST = "engine_lost"  # the attempt's engine died
+RELEASED = "released"  # given back by a graceful stop
+WORKER_LOST = "worker_lost"  # the executor's own process died, or its engine died too often
+INVALID_INPUTS = "invalid_inputs"
+TIMEOUT = "timeout"
+UNCOUNTED = (ENGINE_LOST, RELEASED)  # error codes of attempts that do not count against max_attempts
+
+
 @dataclass(frozen=True, slots=True)
 class DependencyResult:
     """One dependency as an executor sees it."""

@@ -53,6 +53,7 @@ class Task(models.Model):
     ready_at = models.DateTimeField(null=True, blank=True)  # since when it waits only for a slot
     retry_at = models.DateTimeField(null=True, blank=True)  # not before: back-off
     stop_requested_at = models.DateTimeField(null=True, blank=True)  # cancel asked, not yet confirmed
+    stop_reason = models.TextField(blank=True, default="")  # becomes the error once the stop is confirmed
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
