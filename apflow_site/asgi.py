@@ -1,4 +1,6 @@
 import os
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
 from django.core.asgi import get_asgi_application
+
 application = get_asgi_application()

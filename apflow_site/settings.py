@@ -114,13 +114,22 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True  # serves straight from static/: `up` needs no collectstatic
 WHITENOISE_MANIFEST_STRICT = False
 
-EMAIL_BACKEND = env_str("APFLOW_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
-EMAIL_HOST = env_str("APFLOW_EMAIL_HOST", "localhost")
-EMAIL_PORT = env_int("APFLOW_EMAIL_PORT", 25)
-EMAIL_HOST_USER = env_str("APFLOW_EMAIL_USER")
-EMAIL_HOST_PASSWORD = env_str("APFLOW_EMAIL_PASSWORD")
-EMAIL_USE_TLS = env_bool("APFLOW_EMAIL_TLS")
-EMAIL_TIMEOUT = env_int("APFLOW_EMAIL_TIMEOUT_S", 30)
+SMTP_HOST = env_str("APFLOW_EMAIL_HOST")  # without one, mail is written to the terminal
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": SMTP_HOST,
+            "port": env_int("APFLOW_EMAIL_PORT", 25),
+            "username": env_str("APFLOW_EMAIL_USER"),
+            "password": env_str("APFLOW_EMAIL_PASSWORD"),
+            "use_tls": env_bool("APFLOW_EMAIL_TLS"),
+            "timeout": env_int("APFLOW_EMAIL_TIMEOUT_S", 30),
+        },
+    }
+    if SMTP_HOST
+    else {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+}
 DEFAULT_FROM_EMAIL = env_str("APFLOW_EMAIL_FROM", "apflow@localhost")
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -137,6 +146,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_SAVE_EVERY_REQUEST = True
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes come over plain HTTP, past the proxy
 SECURE_HSTS_SECONDS = env_int("APFLOW_HSTS_SECONDS", 31536000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from orchestration import checks  # noqa: F401  (registers them)
+
 
 class OrchestrationConfig(AppConfig):
     name = "orchestration"

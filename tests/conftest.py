@@ -1,0 +1,58 @@
+"""What every test has: roles, thawed archives after transactional tests, and browser tests only where they can run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.test import TransactionTestCase
+
+from orchestration.models import Tree
+from orchestration.roles import roles_install
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+E2E_REMEDY = "install it with: .venv/bin/python -m pip install --require-hashes -r requirements-e2e.lock"
+CHROMIUM_REMEDY = "install it with: apt-get install chromium"
+
+
+def _e2e_missing() -> str:
+    if importlib.util.find_spec("playwright") is None:
+        return f"playwright is missing: {E2E_REMEDY}"
+    if not any(shutil.which(name) for name in CHROMIUM_NAMES):
+        return f"no Chromium on PATH: {CHROMIUM_REMEDY}"
+    return ""
+
+
+def pytest_collection_modifyitems(items):
+    """Skip browser tests that can't run here, saying what to install; with APFLOW_E2E_REQUIRED=1 they fail instead."""
+    missing = _e2e_missing()
+    if not missing or os.environ.get("APFLOW_E2E_REQUIRED") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def _transactional(request) -> bool:
+    marker = request.node.get_closest_marker("django_db")
+    by_class = request.cls is not None and issubclass(request.cls, TransactionTestCase)
+    return by_class or "transactional_db" in request.fixturenames or bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.fixture(autouse=True)
+def _roles_and_archives(request, _django_db_marker):
+    """A transactional test ends with a flush: it empties the groups of the migrations, and the guards would refuse to
+    empty the tasks of an archived tree. So put the former back before, and thaw the latter after the test."""
+    if not _transactional(request):
+        yield
+        return
+    if "transactional_db" in request.fixturenames:
+        request.getfixturevalue("transactional_db")
+    if not Group.objects.exists():
+        roles_install(apps)
+    yield
+    Tree.objects.exclude(archived_at=None).update(archived_at=None)
