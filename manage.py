@@ -9,11 +9,13 @@ from apflow_site.bootstrap import bootstrap
 
 def main():
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
-    from django.core.management import execute_from_command_line
-
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is missing in this environment: run `deactivate`, or `pip install -r requirements.lock`.")
     execute_from_command_line(sys.argv)
 
 
 if __name__ == "__main__":
-    bootstrap()
+    bootstrap(__file__)
     main()

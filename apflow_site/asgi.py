@@ -1,6 +1,23 @@
+"""The ASGI application: pages and API over HTTP, live updates over WebSocket. `manage.py up` serves it."""
+
+from __future__ import annotations
+
 import os
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
+http_application = get_asgi_application()  # loads the apps: what follows imports their models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+
+from apflow_site.origin import SameOrigin
+from dashboard.routing import websocket_urlpatterns
+
+application = ProtocolTypeRouter(
+    {
+        "http": http_application,
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+    }
+)
