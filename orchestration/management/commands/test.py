@@ -1,0 +1,23 @@
+"""`manage.py test`: pytest, with any of its arguments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Run the tests with pytest; everything after `test` goes to it, such as -k, -m, -x or a path."
+    requires_system_checks: list[str] = []
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Exits with pytest's exit code. Django's own parser would claim options that are meant for pytest."""
+        sys.exit(self.handle(*argv[2:]))
+
+    def handle(self, *args: str, **options: Any) -> int:  # type: ignore[override]
+        command = [sys.executable, "-m", "pytest", *args]
+        return subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode

@@ -1,0 +1,91 @@
+"""`manage.py up`: everything in one command and one process."""
+
+from __future__ import annotations
+
+import ipaddress
+from argparse import ArgumentParser
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from django.conf import settings
+from django.core.checks import Tags
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.module_loading import import_string
+from twisted.internet.error import CannotListenError
+
+from orchestration.builders.samples import samples_load
+from orchestration.engine.embedded import EmbeddedEngine, EngineHeld
+from orchestration.engine.server import EngineServer
+from orchestration.management.first_start import admin_create, data_dir_prepare, database_prepare
+
+ENGINE_HELD = 3  # exit code
+CLOSE_TIMEOUT_S = 5  # for an answer to end after its connection has closed
+
+
+class Command(BaseCommand):
+    help = "Prepare everything (tables, first user, samples) and serve the dashboard with its engine."
+    requires_system_checks = [Tags.security, Tags.urls, Tags.models, Tags.templates]
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
+        parser.add_argument("--no-engine", action="store_true", help="serve pages only: start no task")
+
+    def handle(self, *, host: str, port: int, no_engine: bool, **options: Any) -> None:
+        data_dir_prepare(settings.DATA_DIR)
+        if database_prepare():
+            self.stdout.write("The database is up to date.")
+        self._first_user()
+        _allow_http_to_ourselves(host, port)
+        server = EngineServer(
+            import_string(settings.ASGI_APPLICATION),
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            engine=None if no_engine else EmbeddedEngine(),
+            announce=lambda: self._announce(host, port, engine=not no_engine),
+            application_close_timeout=CLOSE_TIMEOUT_S,
+        )
+        server.run()
+        if server.failure is not None:
+            raise _explained(server.failure, host, port)
+        self.stdout.write("Stopped.")
+
+    def _first_user(self) -> None:
+        created = admin_create()
+        if created is None:
+            return
+        user, password = created
+        trees = samples_load(owner=user)
+        self.stdout.write(f"Loaded {len(trees)} sample trees.")
+        self.stdout.write(self.style.SUCCESS(f"First user: {user.get_username()}   Password: {password}"))
+        self.stdout.write("The password is shown only now; change it with: python3 manage.py changepassword admin")
+
+    def _announce(self, host: str, port: int, *, engine: bool) -> None:
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+        address = f"[{shown}]" if ":" in shown else shown
+        without = "" if engine else ", without an engine"
+        self.stdout.write(f"Serving http://{address}:{port}/{without}. Stop with Ctrl+C.")
+        if not _is_loopback(host) and not settings.HTTPS:
+            self.stdout.write(self.style.WARNING("Reachable from the network without TLS: see docs/settings.md."))
+        self.stdout.flush()
+
+
+def _allow_http_to_ourselves(host: str, port: int) -> None:
+    """The samples call our own /healthz: loopback is closed to the http executor otherwise."""
+    settings.ORCHESTRATION["http_allow"].append(f"127.0.0.1:{port}")
+    settings.ORCHESTRATION["http_ports"].append(str(port))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _explained(failure: BaseException, host: str, port: int) -> BaseException:
+    if isinstance(failure, EngineHeld):
+        return CommandError(str(failure), returncode=ENGINE_HELD)
+    if isinstance(failure, CannotListenError):
+        cause = f"Cannot listen on {host}:{port}: {failure.socketError.strerror}."
+        return CommandError(f"{cause} Stop what uses it, or choose another with --port.")
+    return failure
