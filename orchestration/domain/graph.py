@@ -49,7 +49,7 @@ def layers[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[list[K]]:
 
 
 def topological_order[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K]:
-    """All tasks, each after those it waits for; the given order decides among equals. Tasks behind a cycle are left out."""
+    """All tasks, each after those it waits for, else in the given order. Tasks behind a cycle are left out."""
     return list(chain.from_iterable(layers(ids, edges)))
 
 

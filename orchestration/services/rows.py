@@ -57,14 +57,14 @@ def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequen
 @lru_cache(maxsize=64)
 def _insert_sql(model: type[Model], names: tuple[str, ...], _vendor: str) -> tuple[str, str, tuple[Any, ...]]:
     meta = model._meta
-    given = [meta.get_field(name) for name in names]
-    columns = [field.column for field in given]
+    by_name = {field.name: field for field in meta.concrete_fields}
+    columns = [str(by_name[name].column) for name in names]
     constants = []
-    for field in meta.concrete_fields:
-        if field not in given and not isinstance(field, AutoField):
+    for name, field in by_name.items():
+        if name not in names and not isinstance(field, AutoField):
             value = _default(field)
             if value is not None:
-                columns.append(field.column)
+                columns.append(str(field.column))
                 constants.append(value)
     quote = connection.ops.quote_name
     head = f"INSERT INTO {quote(meta.db_table)} ({', '.join(quote(c) for c in columns)}) VALUES "

@@ -1,0 +1,165 @@
+"""Trees from arrays of tasks (JSON, YAML or Python data): checked first, and all problems are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
+
+from orchestration.builders.array_fields import Reader, Row
+from orchestration.builders.array_links import Links
+from orchestration.builders.array_problems import Problems, refuse
+from orchestration.builders.array_text import load_text
+from orchestration.conf import Conf, conf
+from orchestration.domain.errors import Problem
+from orchestration.domain.json_gate import safe_text, text_problem
+from orchestration.domain.spec import TaskSpec, TreeSpec
+from orchestration.domain.task_fields import Limits, did_you_mean, got
+from orchestration.models import Task, Tree
+from orchestration.services.rows import db_uuids
+from orchestration.services.trees import tree_create
+
+type Format = Literal["auto", "json", "yaml"]
+
+MAX_LABELS = 20
+MAX_LABEL = 50
+IDS_PER_QUERY = 500
+
+
+def tree_from_array(
+    *,
+    owner: User,
+    data: Any = None,
+    raw: bytes | str | None = None,
+    format: Format = "auto",
+    labels: Iterable[str] = (),
+    keep_ids: bool = False,
+) -> Tree:
+    """The new tree that *data* (or the text *raw*) describes. Raises Invalid; then nothing is stored."""
+    given = [*labels]
+    problems = Problems()
+    read_labels(given, "labels", problems)
+    problems.check()
+    if raw is not None:
+        spec = spec_from_text(raw, format=format, keep_ids=keep_ids)
+    else:
+        spec = spec_from_array(data, keep_ids=keep_ids)
+    return tree_create(owner=owner, spec=spec, labels=given)
+
+
+def spec_from_text(raw: bytes | str, *, format: Format = "auto", keep_ids: bool = False) -> TreeSpec:
+    """As `spec_from_array`, from JSON or YAML text. *auto*: what begins with [ or { is JSON. Raises Invalid."""
+    return spec_from_array(load_text(raw, format), keep_ids=keep_ids)
+
+
+def spec_from_array(data: Any, *, keep_ids: bool = False) -> TreeSpec:
+    """The tree that *data* describes: a list of tasks, one task, or {"tasks": [...], "labels": [...]}.
+
+    *keep_ids*: an `id` that is a UUID and is free is kept; otherwise every task gets a new one.
+    Raises Invalid with all problems. Reads the database only for *keep_ids*; stores nothing.
+    """
+    limits = conf()
+    problems = Problems()
+    items, prefix, labels = _unwrap(data, problems)
+    if not items:
+        refuse(prefix, "a tree needs at least one task: add an object with a name", "empty")
+    if len(items) > limits.max_tasks:
+        refuse(prefix, f"{len(items)} tasks, but {limits.max_tasks} are allowed in one tree: split it", "too_many")
+    reader = Reader(Limits(limits.max_inputs_bytes, limits.max_depth), problems)
+    rows = [reader.read(item, f"{prefix}[{index}]") for index, item in enumerate(items)]
+    tasks = _link(rows, problems, limits, keep_ids)
+    return TreeSpec(tasks=tasks, labels=labels, warnings=_warnings(reader))
+
+
+def _unwrap(data: Any, problems: Problems) -> tuple[list[Any], str, list[str]]:
+    if isinstance(data, list):
+        return data, "", []
+    if not isinstance(data, dict):
+        refuse("", f'expected a list of tasks such as [{{"name": "start"}}], got {got(data)}', "invalid_type")
+    if "tasks" not in data:
+        return [data], "", []
+    for key in data:
+        if key not in ("tasks", "labels"):
+            remedy = did_you_mean(str(key), ("tasks", "labels")) or "; known: tasks, labels"
+            problems.add(safe_text(str(key), 64), f"unknown field{remedy}", "unknown_field")
+    if not isinstance(data["tasks"], list):
+        refuse("tasks", f"expected a list of tasks, got {got(data['tasks'])}", "invalid_type")
+    return data["tasks"], "tasks", read_labels(data.get("labels"), "labels", problems)
+
+
+def read_labels(value: Any, path: str, problems: list[Problem]) -> list[str]:
+    """The labels in *value*, each once; what is wrong with them is added to *problems*."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        problems.append(Problem(path, f"expected a list of texts, got {got(value)}", "invalid_type"))
+        return []
+    if len(value) > MAX_LABELS:
+        problems.append(Problem(path, f"{len(value)} labels, but {MAX_LABELS} are allowed", "too_many"))
+        return []
+    for index, label in enumerate(value):
+        problem = text_problem(label, max_length=MAX_LABEL, field="label")
+        if problem:
+            problems.append(Problem(f"{path}[{index}]", problem.message, problem.code))
+    return list(dict.fromkeys(label for label in value if isinstance(label, str)))
+
+
+def _link(rows: Sequence[Row], problems: Problems, limits: Conf, keep_ids: bool) -> list[TaskSpec]:
+    ids = _ids(rows, keep_ids)
+    links = Links(rows, ids, problems)
+    links.index()
+    walk = links.resolve_parents(limits)
+    links.resolve_dependencies(limits)
+    problems.check()
+    tasks = []
+    for index, _depth in walk:
+        row, parent = rows[index], links.parents[index]
+        tasks.append(
+            TaskSpec(
+                id=ids[index],
+                parent_id=None if parent is None else ids[parent],
+                executor=row.executor,
+                dependencies=links.dependencies.get(index, []),
+                **row.fields,
+            )
+        )
+    return tasks
+
+
+def _ids(rows: Sequence[Row], keep_ids: bool) -> list[str]:
+    wanted = [_uuid(row.key) if keep_ids and row.key else None for row in rows]
+    taken: set[str] = set()
+    asked = list(dict.fromkeys(hex_id for hex_id in wanted if hex_id))
+    for start in range(0, len(asked), IDS_PER_QUERY):
+        some = db_uuids(asked[start : start + IDS_PER_QUERY])
+        taken.update(found.hex for found in Task.objects.filter(pk__in=some).values_list("pk", flat=True))
+    ids = []
+    for hex_id in wanted:
+        free = hex_id is not None and hex_id not in taken
+        ids.append(hex_id if free and hex_id else uuid4().hex)
+        taken.add(ids[-1])
+    return ids
+
+
+def _uuid(text: str) -> str | None:
+    try:
+        return UUID(text).hex
+    except ValueError:
+        return None
+
+
+def _warnings(reader: Reader) -> list[Problem]:
+    found = []
+    if reader.ignored:
+        names = ", ".join(sorted(reader.ignored))
+        message = f"not imported: {names}; a new tree starts with every task pending"
+        found.append(Problem("", message, "not_imported"))
+    for row in reader.drafts:
+        message = (
+            f"'{safe_text(row.name, 64)}' has inputs or params but no executor: it is stored as a draft, "
+            "and a run that reaches it is refused until you choose one"
+        )
+        found.append(Problem(f"{row.path}.executor", message, "draft"))
+    return found
