@@ -42,14 +42,14 @@ def bootstrap(manage_py):
     except (OSError, subprocess.SubprocessError) as error:
         sys.exit("Could not prepare .venv: %s\nMend the cause shown above and run this again." % error)
     os.environ.pop("__PYVENV_LAUNCHER__", None)  # set by Python on macOS; the new one would believe it is the old one
-    command = [venv.python, os.path.abspath(manage_py)] + sys.argv[1:]
+    command = [venv.python, os.path.abspath(manage_py), *sys.argv[1:]]
     if WINDOWS:
         sys.exit(subprocess.call(command))
     os.execv(venv.python, command)
 
 
 class Venv:
-    """The folder `.venv` under *root*. Its stamp, written last, says which lock it was made from: no stamp, no trust."""
+    """The folder `.venv` under *root*. Its stamp, written last, names the lock it was made from: no stamp, no trust."""
 
     def __init__(self, root):
         self.root = root
@@ -59,7 +59,7 @@ class Venv:
         self.python = os.path.join(self.path, *(("Scripts", "python.exe") if WINDOWS else ("bin", "python")))
 
     def ensure(self):
-        """`.venv` fits the lock. Raises OSError, SubprocessError. Of two processes at once, one makes it, both use it."""
+        """`.venv` fits the lock; of two processes at once one makes it, both use it. Raises OSError, SubprocessError."""
         if self.is_ready():
             return
         with open(self.lock, "rb") as lock:
@@ -123,8 +123,8 @@ def find_uv():
 def find_python(need_pip=True, candidates=None):
     """Path of the first of *candidates* that is new enough (and can make a virtual environment), or None."""
     for command in candidates_here() if candidates is None else candidates:
-        if works(command + ["-c", CHECK_WITH_PIP if need_pip else CHECK]):
-            return subprocess.check_output(command + ["-c", WHERE], universal_newlines=True).strip()
+        if works([*command, "-c", CHECK_WITH_PIP if need_pip else CHECK]):
+            return subprocess.check_output([*command, "-c", WHERE], universal_newlines=True).strip()
     return None
 
 

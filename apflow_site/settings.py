@@ -114,8 +114,9 @@ STATIC_ROOT = env_str("APFLOW_STATIC_ROOT") or None  # only for `collectstatic`:
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 
-SMTP_HOST = env_str("APFLOW_EMAIL_HOST")  # without one, mail is written to the terminal
-MAILERS = {
+SMTP_HOST = env_str("APFLOW_EMAIL_HOST")
+CONSOLE = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+SMTP = {
     "default": {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": {
@@ -127,9 +128,9 @@ MAILERS = {
             "timeout": env_int("APFLOW_EMAIL_TIMEOUT_S", 30),
         },
     }
-    if SMTP_HOST
-    else {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
 }
+# without a server mail is written to the terminal; in production sending it fails instead
+MAILERS = SMTP if SMTP_HOST else {} if PRODUCTION else CONSOLE
 DEFAULT_FROM_EMAIL = env_str("APFLOW_EMAIL_FROM", "apflow@localhost")
 
 MAX_BODY_BYTES = 5 * 1024 * 1024

@@ -60,7 +60,7 @@ class Command(BaseCommand):
         self.stdout.write("The password is shown only now; change it with: python3 manage.py changepassword admin")
 
     def _announce(self, host: str, port: int, *, engine: bool) -> None:
-        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
         address = f"[{shown}]" if ":" in shown else shown
         without = "" if engine else ", without an engine"
         self.stdout.write(f"Serving http://{address}:{port}/{without}. Stop with Ctrl+C.")
