@@ -14,17 +14,15 @@ from orchestration.builders.array_problems import Problems, refuse
 from orchestration.builders.array_text import load_text
 from orchestration.conf import Conf, conf
 from orchestration.domain.errors import Problem
-from orchestration.domain.json_gate import safe_text, text_problem
+from orchestration.domain.json_gate import safe_text
 from orchestration.domain.spec import TaskSpec, TreeSpec
-from orchestration.domain.task_fields import Limits, did_you_mean, got
+from orchestration.domain.task_fields import Limits, check_labels, did_you_mean, got
 from orchestration.models import Task, Tree
 from orchestration.services.rows import db_uuids
 from orchestration.services.trees import tree_create
 
 type Format = Literal["auto", "json", "yaml"]
 
-MAX_LABELS = 20
-MAX_LABEL = 50
 IDS_PER_QUERY = 500
 
 
@@ -40,7 +38,7 @@ def tree_from_array(
     """The new tree that *data* (or the text *raw*) describes. Raises Invalid; then nothing is stored."""
     given = [*labels]
     problems = Problems()
-    read_labels(given, "labels", problems)
+    check_labels(given, "labels", problems)
     problems.check()
     if raw is not None:
         spec = spec_from_text(raw, format=format, keep_ids=keep_ids)
@@ -86,24 +84,7 @@ def _unwrap(data: Any, problems: Problems) -> tuple[list[Any], str, list[str]]:
             problems.add(safe_text(str(key), 64), f"unknown field{remedy}", "unknown_field")
     if not isinstance(data["tasks"], list):
         refuse("tasks", f"expected a list of tasks, got {got(data['tasks'])}", "invalid_type")
-    return data["tasks"], "tasks", read_labels(data.get("labels"), "labels", problems)
-
-
-def read_labels(value: Any, path: str, problems: list[Problem]) -> list[str]:
-    """The labels in *value*, each once; what is wrong with them is added to *problems*."""
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        problems.append(Problem(path, f"expected a list of texts, got {got(value)}", "invalid_type"))
-        return []
-    if len(value) > MAX_LABELS:
-        problems.append(Problem(path, f"{len(value)} labels, but {MAX_LABELS} are allowed", "too_many"))
-        return []
-    for index, label in enumerate(value):
-        problem = text_problem(label, max_length=MAX_LABEL, field="label")
-        if problem:
-            problems.append(Problem(f"{path}[{index}]", problem.message, problem.code))
-    return list(dict.fromkeys(label for label in value if isinstance(label, str)))
+    return data["tasks"], "tasks", check_labels(data.get("labels"), "labels", problems)
 
 
 def _link(rows: Sequence[Row], problems: Problems, limits: Conf, keep_ids: bool) -> list[TaskSpec]:

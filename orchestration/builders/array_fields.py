@@ -7,10 +7,9 @@ from typing import Any
 
 from orchestration.builders.array_problems import Problems
 from orchestration.domain.errors import OrchestrationError, Problem
-from orchestration.domain.json_gate import safe_text, size_text
-from orchestration.domain.task_fields import CHECKS, Limits, did_you_mean, got, name_problem
+from orchestration.domain.json_gate import safe_text
+from orchestration.domain.task_fields import CHECKS, Limits, check_together, did_you_mean, got, name_problem
 from orchestration.executors.registry import find, get
-from orchestration.services.rows import db_json
 
 DEFINITION_FIELDS = (*CHECKS, "id", "parent_id", "dependencies", "executor", "user_id")
 STATE_FIELDS = frozenset({
@@ -79,7 +78,7 @@ class Reader:
         row.key = self._text(item, "id", path)
         row.parent = self._text(item, "parent_id", path)
         self._user(item.get("user_id"), path)
-        self._together(row)
+        check_together(row.fields.get("inputs"), row.fields.get("params"), path, self.limits, self.problems)
         row.executor = self._executor(item, row)
         if item.get("dependencies") is not None:
             row.references = self._dependencies(item["dependencies"], f"{path}.dependencies")
@@ -122,14 +121,6 @@ class Reader:
             )
             self.problems.add(f"{path}.user_id", message, "mixed_users")
         self.users.setdefault(first, path)
-
-    def _together(self, row: Row) -> None:
-        inputs, params = row.fields.get("inputs"), row.fields.get("params")
-        if inputs and params:
-            size = sum(len(db_json(value).encode()) for value in (inputs, params))
-            if size > self.limits.max_bytes:
-                message = f"inputs and params together are larger than {size_text(self.limits.max_bytes)}"
-                self.problems.add(row.path, message, "too_large")
 
     def _executor(self, item: dict[str, Any], row: Row) -> str:
         """The first that is given: executor, params.executor_id, schemas.method, the name if it is an executor's."""

@@ -56,7 +56,8 @@ def topological_order[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K]
 def find_cycle[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K] | None:
     """One cycle as [a, b, c]: a waits for b, b for c, c for a; None if there is none."""
     order = list(dict.fromkeys(ids))
-    stuck = set(order).difference(topological_order(order, edges))
+    ordered = topological_order(order, edges)
+    stuck = set(order).difference(ordered)
     if not stuck:
         return None
     walked: dict[K, int] = {}

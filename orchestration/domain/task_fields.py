@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestration.domain.errors import Invalid, Problem
-from orchestration.domain.json_gate import check_json, safe_text, text_problem
+from orchestration.domain.json_gate import check_json, safe_text, size_text, text_problem
 from orchestration.domain.spec import PRIORITY_DEFAULT
 
 MAX_NAME = 255
 MAX_TIMEOUT_S = 366 * 24 * 3600
 MAX_ATTEMPTS = 100
 MAX_BACKOFF_S = 24 * 3600
+MAX_LABELS = 20
+MAX_LABEL = 50
 STRATEGIES = ("fixed", "linear", "exponential")
 
 
@@ -160,6 +162,36 @@ def _seconds(
         problems.append(Problem(path, f"expected seconds, {bound}, got {got(value)}", "out_of_range"))
         return None
     return float(value)
+
+
+def check_together(inputs: Any, params: Any, path: str, limits: Limits, problems: list[Problem]) -> None:
+    """inputs and params, each checked already, share one limit."""
+    if not inputs or not params:
+        return
+    size = sum(
+        len(check_json(value, max_bytes=limits.max_bytes, max_depth=limits.max_depth).encode())
+        for value in (inputs, params)
+    )
+    if size > limits.max_bytes:
+        message = f"inputs and params together are larger than {size_text(limits.max_bytes)}: pass a reference instead"
+        problems.append(Problem(path, message, "too_large"))
+
+
+def check_labels(value: Any, path: str, problems: list[Problem]) -> list[str]:
+    """At most 20 texts of at most 50 characters, each once; null is none."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        problems.append(Problem(path, f"expected a list of texts, got {got(value)}", "invalid_type"))
+        return []
+    if len(value) > MAX_LABELS:
+        problems.append(Problem(path, f"{len(value)} labels, but {MAX_LABELS} are allowed", "too_many"))
+        return []
+    for index, label in enumerate(value):
+        problem = text_problem(label, max_length=MAX_LABEL, field="label")
+        if problem:
+            problems.append(Problem(f"{path}[{index}]", problem.message, problem.code))
+    return list(dict.fromkeys(label for label in value if isinstance(label, str)))
 
 
 CHECKS: dict[str, Check] = {

@@ -5,21 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
+from orchestration.conf import conf
+from orchestration.domain.errors import AlreadyRunning, Conflict, Invalid, Problem
 from orchestration.domain.spec import TaskSpec, TreeSpec
-from orchestration.domain.states import Origin
-from orchestration.models import Dependency, Task, Tree
+from orchestration.domain.states import Origin, Status
+from orchestration.domain.task_fields import CHECKS, Limits, check_labels, check_together, did_you_mean
+from orchestration.models import Dependency, Run, Task, Tree
+from orchestration.selectors.access import task_for_read, tree_for_write
 from orchestration.services.rows import db_json, db_time, db_uuid, insert_rows
 
 TASK_FIELDS = (
     "id", "tree", "parent", "position", "depth", "name", "executor", "priority", "inputs", "params", "schemas",
     "timeout_s", "max_attempts", "backoff", "origin_type", "original", "created_at", "updated_at",
 )  # fmt: skip
+EDITABLE_FIELDS = ("name", "inputs", "params", "priority", "timeout_s", "max_attempts", "backoff")
 DEPENDENCY_FIELDS = ("task", "depends_on", "position", "required", "map", "as_key")
+
+DELETE_PARTS = (
+    "DELETE FROM orchestration_event WHERE run_id IN (SELECT id FROM orchestration_run WHERE tree_id = %s)",
+    "DELETE FROM orchestration_attempt WHERE run_id IN (SELECT id FROM orchestration_run WHERE tree_id = %s)",
+    "DELETE FROM orchestration_dependency WHERE task_id IN (SELECT id FROM orchestration_task WHERE tree_id = %s)",
+    "DELETE FROM orchestration_task WHERE tree_id = %s",
+    "DELETE FROM orchestration_run WHERE tree_id = %s",
+)
+"""What hangs on a tree, dependents first; foreign keys are checked at commit."""
 
 
 @transaction.atomic
@@ -81,3 +97,103 @@ def _dependency_rows(tasks: Sequence[TaskSpec]) -> list[tuple[Any, ...]]:
         for task in tasks
         for position, edge in enumerate(task.dependencies)
     ]
+
+
+def draft_tasks(tree: Tree) -> list[Task]:
+    """The tasks that have inputs or params but no executor: a run that reaches one is refused."""
+    undecided = Task.objects.filter(tree=tree, executor="").order_by("position")
+    return [task for task in undecided if task.inputs or task.params]
+
+
+@transaction.atomic
+def tree_rename(*, user: User, tree_id: int, name: str) -> Tree:
+    """The tree, its root renamed. Raises NotFound, Forbidden, Invalid, AlreadyRunning, Conflict (archived)."""
+    tree = tree_for_write(user, tree_id)
+    root = Task.objects.get(tree=tree, parent=None)
+    task_update(user=user, task_id=root.pk, version=root.version, changes={"name": name})
+    tree.refresh_from_db()
+    return tree
+
+
+@transaction.atomic
+def tree_label(*, user: User, tree_id: int, labels: list[str]) -> Tree:
+    """The tree with *labels* in place of those it had; allowed at any time. Raises NotFound, Forbidden, Invalid."""
+    tree = tree_for_write(user, tree_id)
+    problems: list[Problem] = []
+    tree.labels = check_labels(labels, "labels", problems)
+    if problems:
+        raise Invalid(problems)
+    tree.updated_at = timezone.now()
+    tree.save(update_fields=["labels", "updated_at"])
+    return tree
+
+
+@transaction.atomic
+def task_update(*, user: User, task_id: UUID | str, version: int, changes: Mapping[str, Any]) -> Task:
+    """The task with *changes* to its definition, if it still has *version* (then one higher).
+
+    Raises NotFound, Forbidden, Invalid (all problems at once), AlreadyRunning, Conflict (archived, a link, or changed
+    by somebody else). Effects: one or two UPDATEs; the tree's version rises too, and its name follows the root's.
+    """
+    task = task_for_read(user, task_id)
+    tree = _tree_for_edit(user, task.tree_id)
+    if task.linked_attempt_id is not None:
+        raise Conflict(f"'{task.name}' is a link and shows the original's definition: copy it to edit it", code="link")
+    values = _checked(task, changes)
+    now = timezone.now()
+    rows = Task.objects.filter(pk=task.pk, version=version).update(**values, version=F("version") + 1, updated_at=now)
+    if not rows:
+        message = f"'{task.name}' was changed meanwhile (now version {task.version}): reload, then change it again"
+        raise Conflict(message, code="stale_version", field="version")
+    named = {"name": values["name"]} if task.parent_id is None and "name" in values else {}
+    Tree.objects.filter(pk=tree.pk).update(**named, version=F("version") + 1, updated_at=now)
+    task.refresh_from_db()
+    return task
+
+
+def _checked(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
+    limits = Limits(conf().max_inputs_bytes, conf().max_depth)
+    problems: list[Problem] = []
+    values = {}
+    for key, value in changes.items():
+        if key in EDITABLE_FIELDS:
+            values[key] = CHECKS[key](value, key, limits, problems)
+        else:
+            remedy = did_you_mean(str(key), EDITABLE_FIELDS) or f"; these can be changed: {', '.join(EDITABLE_FIELDS)}"
+            problems.append(Problem(str(key)[:64], f"cannot be changed here{remedy}", "unknown_field"))
+    if not problems:
+        check_together(values.get("inputs", task.inputs), values.get("params", task.params), "", limits, problems)
+    if problems:
+        raise Invalid(problems)
+    return values
+
+
+def _tree_for_edit(user: User, tree_id: int) -> Tree:
+    tree = tree_for_write(user, tree_id)
+    Tree.objects.select_for_update().get(pk=tree.pk)
+    if tree.archived_at is not None:
+        raise Conflict(f"'{tree.name}' is archived and frozen: copy it to get one that you can change", code="archived")
+    run = Run.objects.filter(tree=tree, status=Status.IN_PROGRESS).first()
+    if run is not None:
+        raise AlreadyRunning(
+            f"run #{run.number} of '{tree.name}' is active: cancel it or wait for its end", run_id=run.pk
+        )
+    return tree
+
+
+@transaction.atomic
+def tree_delete(*, user: User, tree_id: int) -> None:
+    """The tree, its tasks, runs and events are gone. Raises NotFound, Forbidden, AlreadyRunning, Conflict.
+
+    Conflict: the tree is archived, or tasks of other trees are links to its tasks.
+    Effects: one DELETE per table, whatever the size; copies stay and lose their lineage.
+    """
+    tree = _tree_for_edit(user, tree_id)
+    links = Task.objects.filter(linked_attempt__task__tree=tree).exclude(tree=tree)
+    if holder := links.select_related("tree").first():
+        raise Conflict(f"'{holder.tree.name}' links to tasks of '{tree.name}': delete that tree first", code="linked")
+    Task.objects.filter(original__tree=tree).exclude(tree=tree).update(original=None)
+    with connection.cursor() as cursor:
+        for statement in DELETE_PARTS:
+            cursor.execute(statement, [tree.pk])
+    tree.delete()
