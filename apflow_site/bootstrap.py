@@ -59,7 +59,7 @@ class Venv:
         self.python = os.path.join(self.path, *(("Scripts", "python.exe") if WINDOWS else ("bin", "python")))
 
     def ensure(self):
-        """`.venv` fits the lock; of two processes at once one makes it, both use it. Raises OSError, SubprocessError."""
+        """`.venv` fits the lock; of two processes at once one makes it for both. Raises OSError, SubprocessError."""
         if self.is_ready():
             return
         with open(self.lock, "rb") as lock:

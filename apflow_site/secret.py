@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apflow_site.env import env_str
 
-MIN_LENGTH = 50  # characters, Django's own deployment check
+MIN_LENGTH, MIN_DIFFERENT = 50, 5  # characters, as in Django's own deployment check
 
 
 def secret_key(data_dir: Path, *, production: bool) -> str:
@@ -21,7 +21,7 @@ def secret_key(data_dir: Path, *, production: bool) -> str:
     """
     key = env_str("APFLOW_SECRET_KEY")
     if key or production:
-        if len(key) < MIN_LENGTH:
+        if len(key) < MIN_LENGTH or len(set(key)) < MIN_DIFFERENT:
             raise ImproperlyConfigured(f"APFLOW_SECRET_KEY: set at least {MIN_LENGTH} random characters")
         return key
     path = data_dir / "secret_key"

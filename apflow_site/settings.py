@@ -114,7 +114,7 @@ STATIC_ROOT = env_str("APFLOW_STATIC_ROOT") or None  # only for `collectstatic`:
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MANIFEST_STRICT = False
 
-SMTP_HOST = env_str("APFLOW_EMAIL_HOST")
+SMTP_HOST = env_str("APFLOW_EMAIL_HOST", "localhost" if PRODUCTION else "")
 CONSOLE = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 SMTP = {
     "default": {
@@ -129,8 +129,7 @@ SMTP = {
         },
     }
 }
-# without a server mail is written to the terminal; in production sending it fails instead
-MAILERS = SMTP if SMTP_HOST else {} if PRODUCTION else CONSOLE
+MAILERS = SMTP if SMTP_HOST else CONSOLE
 DEFAULT_FROM_EMAIL = env_str("APFLOW_EMAIL_FROM", "apflow@localhost")
 
 MAX_BODY_BYTES = 5 * 1024 * 1024

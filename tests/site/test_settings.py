@@ -18,7 +18,7 @@ from apflow_site.secret import secret_key
 ROOT = Path(__file__).resolve().parents[2]
 SAFE = {
     "APFLOW_PRODUCTION": "1",
-    "APFLOW_SECRET_KEY": "k3Y-" * 20,
+    "APFLOW_SECRET_KEY": "0123456789-abcdef_" * 4,
     "APFLOW_ALLOWED_HOSTS": "example.org",
 }
 
@@ -40,6 +40,7 @@ def test_safe_production_passes_the_deployment_check(tmp_path):
     [
         ({"APFLOW_SECRET_KEY": ""}, "APFLOW_SECRET_KEY"),
         ({"APFLOW_SECRET_KEY": "short"}, "APFLOW_SECRET_KEY"),
+        ({"APFLOW_SECRET_KEY": "ab" * 40}, "APFLOW_SECRET_KEY"),
         ({"APFLOW_ALLOWED_HOSTS": ""}, "APFLOW_ALLOWED_HOSTS"),
         ({"APFLOW_ALLOWED_HOSTS": "*"}, "APFLOW_ALLOWED_HOSTS"),
         ({"APFLOW_DEBUG": "1"}, "APFLOW_DEBUG"),
