@@ -69,7 +69,9 @@ class Executor(ABC):
     params_schema: ClassVar[JsonSchema] = {"type": "object"}
     cancelable: ClassVar[bool] = True
     merges_results: ClassVar[bool] = False  # results of dependencies flow into inputs by themselves
-    isolated: ClassVar[bool] = True  # runs in a child process that can be killed; False: async code in the engine's loop
+    isolated: ClassVar[bool] = (
+        True  # runs in a child process that can be killed; False: async code in the engine's loop
+    )
 
     @abstractmethod
     def run(self, ctx: ExecutionContext) -> Any | Awaitable[Any]:
