@@ -7,7 +7,7 @@ import sys
 from apflow_site.bootstrap import bootstrap
 
 
-def main():
+def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "apflow_site.settings")
     try:
         from django.core.management import execute_from_command_line

@@ -3,6 +3,8 @@
 Standard library only, and it parses and runs on Python 3.8: an old system Python may be what starts it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
@@ -27,7 +29,7 @@ Install one and run this again, for example:
   any system:      uv (it brings a Python of its own), pyenv, or the installer of python.org""" % (MINIMUM + MINIMUM)
 
 
-def bootstrap(manage_py):
+def bootstrap(manage_py: str) -> None:
     """Returns inside a virtual environment, or with APFLOW_BOOTSTRAP=0; otherwise goes on in `.venv` and never returns.
 
     Effects: makes or renews `.venv` when it does not fit requirements.lock. Exits with 1 when that fails.
@@ -51,14 +53,14 @@ def bootstrap(manage_py):
 class Venv:
     """The folder `.venv` under *root*. Its stamp, written last, names the lock it was made from: no stamp, no trust."""
 
-    def __init__(self, root):
+    def __init__(self, root: str) -> None:
         self.root = root
         self.lock = os.path.join(root, "requirements.lock")
         self.path = os.path.join(root, ".venv")
         self.stamp = os.path.join(self.path, ".apflow-lock")
         self.python = os.path.join(self.path, *(("Scripts", "python.exe") if WINDOWS else ("bin", "python")))
 
-    def ensure(self):
+    def ensure(self) -> None:
         """`.venv` fits the lock; of two processes at once one makes it for both. Raises OSError, SubprocessError."""
         if self.is_ready():
             return
@@ -68,21 +70,21 @@ class Venv:
             if not self.is_ready():
                 self._prepare()
 
-    def is_ready(self):
+    def is_ready(self) -> bool:
         return os.path.exists(self.python) and self._stamped() == self._digest()
 
-    def _digest(self):
+    def _digest(self) -> str:
         with open(self.lock, "rb") as lock:
             return hashlib.sha256(lock.read()).hexdigest()
 
-    def _stamped(self):
+    def _stamped(self) -> str | None:
         try:
             with open(self.stamp) as stamp:
                 return stamp.read()
         except OSError:
             return None
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         digest = self._digest()
         uv = find_uv()
         if os.path.exists(self.python) and self._stamped():  # whole, only older: install over it
@@ -98,29 +100,29 @@ class Venv:
         with open(self.stamp, "w") as stamp:
             stamp.write(digest)
 
-    def _create(self, uv):
+    def _create(self, uv: str | None) -> None:
         python = find_python(need_pip=not uv)
-        if not python and not uv:
+        if python is None and uv is None:
             sys.exit(REMEDY)
         how = "uv" if uv else "pip (uv would be faster, but is not installed)"
         print("Preparing .venv from requirements.lock by %s, on the first start only ..." % how, file=sys.stderr)
         shutil.rmtree(self.path, ignore_errors=True)
         if uv:
             self._run(uv, "venv", "-q", "--no-project", "--seed", "--python", python or NAMES[0], self.path)
-        else:
+        elif python:
             self._run(python, "-m", "venv", self.path)
 
-    def _run(self, *command):
+    def _run(self, *command: str) -> None:
         subprocess.check_call(command, cwd=self.root)
 
 
-def find_uv():
+def find_uv() -> str | None:
     """Path of a uv that runs (a pyenv shim may exist and not), or None."""
     uv = shutil.which("uv")
     return uv if uv and works([uv, "--version"]) else None
 
 
-def find_python(need_pip=True, candidates=None):
+def find_python(need_pip: bool = True, candidates: list[list[str]] | None = None) -> str | None:
     """Path of the first of *candidates* that is new enough (and can make a virtual environment), or None."""
     for command in candidates_here() if candidates is None else candidates:
         if works([*command, "-c", CHECK_WITH_PIP if need_pip else CHECK]):
@@ -128,7 +130,7 @@ def find_python(need_pip=True, candidates=None):
     return None
 
 
-def candidates_here():
+def candidates_here() -> list[list[str]]:
     """Commands that may start a Python: this one, those on PATH, then those of pyenv, mise and asdf off PATH."""
     found = [[sys.executable]] + [["python" + name] for name in NAMES]
     if WINDOWS:
@@ -144,7 +146,7 @@ def candidates_here():
     return found
 
 
-def versions_in(folder):
+def versions_in(folder: str) -> list[str]:
     """Names such as 3.13.1 under *folder*, the preferred first."""
     try:
         present = sorted(os.listdir(folder), key=numbers, reverse=True)
@@ -153,12 +155,12 @@ def versions_in(folder):
     return [version for name in NAMES for version in present if version == name or version.startswith(name + ".")]
 
 
-def numbers(version):
+def numbers(version: str) -> list[int]:
     """Sort key: 3.13.10 comes after 3.13.9."""
     return [int(part) if part.isdigit() else -1 for part in version.split(".")]
 
 
-def works(command):
+def works(command: list[str]) -> bool:
     """Whether *command* ends with 0 within 20 seconds."""
     quiet = subprocess.DEVNULL
     try:

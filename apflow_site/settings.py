@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
@@ -42,6 +43,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "apflow_site.static.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -49,8 +52,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django.middleware.csp.ContentSecurityPolicyMiddleware",
 ]
 
 ROOT_URLCONF = "apflow_site.urls"
@@ -174,7 +175,7 @@ REST_FRAMEWORK = {
 }
 
 # Engine and limits; orchestration/conf.py gives the typed view with the meaning and unit of each.
-ORCHESTRATION = {
+ORCHESTRATION: dict[str, Any] = {
     "process_slots": env_int("APFLOW_PROCESS_SLOTS", 2 * (os.cpu_count() or 1), minimum=1),
     "async_slots": env_int("APFLOW_ASYNC_SLOTS", 100, minimum=1),
     "lease_s": env_float("APFLOW_LEASE_S", 15.0, minimum=0.2),

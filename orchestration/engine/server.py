@@ -11,9 +11,11 @@ from types import FrameType
 from typing import Any, Protocol
 
 from daphne.server import Server  # installs the asyncio reactor, so it comes before twisted.internet.reactor
-from twisted.internet import defer, reactor
+from twisted.internet import defer
+from twisted.internet import reactor as twisted_reactor
 
 log = logging.getLogger("apflow.server")
+reactor: Any = twisted_reactor  # a module to the type checker
 
 MAX_MESSAGE_BYTES = 65536  # of a WebSocket
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
@@ -22,7 +24,7 @@ STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 class Engine(Protocol):
     """What the server needs of an engine."""
 
-    async def start(self) -> None: ...
+    async def start(self, *, warm: bool = False) -> None: ...
 
     async def stop(self) -> None: ...
 
@@ -78,7 +80,7 @@ class EngineServer(Server):  # type: ignore[misc]
     async def _start_engine(self) -> None:
         try:
             if self.engine is not None:
-                await self.engine.start()
+                await self.engine.start(warm=True)
         except Exception as error:  # noqa: BLE001  (whatever it is, the command reports it and exits)
             self.engine = None
             self.failure = error
