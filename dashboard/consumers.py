@@ -1,0 +1,117 @@
+"""The socket of the run page: a snapshot at every connect, then what changed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.auth import get_user_model
+
+from dashboard import live
+from dashboard.contexts.runs import may_run
+from dashboard.forms import window_of
+from orchestration.feeds import Frame, Subscription, subscribe
+from orchestration.models import Run
+from orchestration.selectors.access import runs_for_read
+from orchestration.selectors.runs import Window
+
+RECHECK_S = 5.0  # how often rights are looked at again
+NOT_SIGNED_IN = 4403  # codes that the page does not reconnect on
+NOT_FOUND = 4404
+
+
+class RunPageConsumer(AsyncWebsocketConsumer):
+    """Pushes fragments of one run to one page."""
+
+    async def connect(self) -> None:
+        # a refusal before accept looks like a broken network in the browser, which would try again for ever
+        await self.accept()
+        self._worker: asyncio.Task[None] | None = None
+        self._run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
+        code = await database_sync_to_async(self._refusal)()
+        if code:
+            await self.close(code)
+            return
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        self._window: Window = window_of({key: values[0] for key, values in query.items()})
+        self._worker = asyncio.create_task(self._serve())
+
+    async def disconnect(self, code: int) -> None:
+        if self._worker is not None:
+            self._worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._worker
+
+    async def _serve(self) -> None:
+        try:
+            async with subscribe(self._run_id) as news:
+                await self._follow(news)
+        except Run.DoesNotExist:
+            await self.close(NOT_FOUND)
+
+    async def _follow(self, news: Subscription) -> None:
+        await self._snapshot()
+        checked = time.monotonic()
+        while True:
+            frame = await news.next(timeout=RECHECK_S)
+            if time.monotonic() - checked >= RECHECK_S:
+                checked = time.monotonic()
+                code = await database_sync_to_async(self._refusal)()
+                if code:
+                    await self.close(code)
+                    return
+            if frame is None:
+                await self.send(json.dumps({"alive": self._seq}))
+            elif frame.ended:
+                await self._snapshot()
+            elif frame.seq > self._seq:
+                await self._push(frame)
+
+    async def _snapshot(self) -> None:
+        shot = await database_sync_to_async(live.snapshot)(self._run_id, self._window, allowed=self._allowed)
+        self._seq, self._ids = shot.seq, shot.ids
+        await self.send(shot.html)
+
+    async def _push(self, frame: Frame) -> None:
+        self._seq = frame.seq
+        run: Run = await frame.once("run", lambda: database_sync_to_async(live.load_run)(self._run_id))
+        parts = [
+            await frame.once("head", lambda: database_sync_to_async(live.head_html)(run)),
+            await frame.once(
+                f"actions {self._allowed}",
+                lambda: database_sync_to_async(live.actions_html)(run, allowed=self._allowed),
+            ),
+        ]
+        mine = frame.changed & self._ids
+        if self._window.filtered or len(mine) > live.MANY:
+            parts.append(await frame.once(f"body {self._window}", self._body))
+        else:
+            rows = await frame.once("rows", lambda: database_sync_to_async(live.changed_html)(run, frame.changed))
+            parts += [html for task_id, html in rows.items() if task_id in self._ids]
+        await self.send("".join(parts))
+
+    async def _body(self) -> str:
+        return await database_sync_to_async(self._body_now)()
+
+    def _body_now(self) -> str:
+        run = live.load_run(self._run_id)
+        found = live.run_rows(run, self._window)
+        return live.body_html(run, self._window, found)
+
+    def _refusal(self) -> int:
+        """The code to close with, or 0. Effects: remembers whether the user may run the tree."""
+        scope_user = self.scope["user"]
+        user = get_user_model().objects.filter(pk=scope_user.pk, is_active=True).first() if scope_user.pk else None
+        session = self.scope.get("session")
+        if user is None or (session is not None and session.session_key and not session.exists(session.session_key)):
+            return NOT_SIGNED_IN
+        run = runs_for_read(user).filter(pk=self._run_id).first()
+        if run is None:
+            return NOT_FOUND
+        self._allowed = may_run(user, run.tree_id)
+        return 0

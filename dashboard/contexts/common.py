@@ -1,0 +1,134 @@
+"""Words and shapes that all pages share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from orchestration.domain.states import Display, Status
+from orchestration.domain.story import duration_words
+from orchestration.models import Run
+
+PRIORITY_WORDS = {0: "urgent", 1: "high", 2: "normal", 3: "low"}
+RUN_WORDS = {
+    Status.IN_PROGRESS.value: "running",
+    Status.COMPLETED.value: "completed",
+    Status.FAILED.value: "failed",
+    Status.CANCELLED.value: "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A state as shape (key of the glyph) and word."""
+
+    key: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of a progress bar, in percent of its width."""
+
+    key: str
+    x: str
+    width: str
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of tasks in a state."""
+
+    key: str
+    word: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run in a list."""
+
+    id: int
+    number: int
+    url: str
+    tree_name: str
+    tree_url: str
+    state: State
+    segments: tuple[Segment, ...]
+    done_words: str
+    started_at: datetime
+    took: str
+    since: float  # seconds since 1970, for the running clock; 0 when it has ended
+    started_by: str
+    title: str
+
+
+def run_state(run: Run) -> State:
+    """The state of *run* as shape and word."""
+    if run.is_active and run.cancel_requested_at is not None:
+        return State(Display.STOPPING, "stopping")
+    word = RUN_WORDS[run.status]
+    return State(word, word)
+
+
+def run_counts(run: Run) -> tuple[Count, ...]:
+    """How many tasks are in each state, those with none left out."""
+    waiting = ("waiting", "waiting") if run.is_active else ("pending", "not run")
+    every = (
+        Count("completed", "completed", run.completed),
+        Count("running", "running", run.running),
+        Count("failed", "failed", run.failed),
+        Count("blocked", "blocked", run.blocked),
+        Count("cancelled", "cancelled", run.cancelled),
+        Count(waiting[0], waiting[1], max(0, run.pending)),
+    )
+    return tuple(count for count in every if count.count)
+
+
+def run_segments(run: Run) -> tuple[Segment, ...]:
+    """The progress bar of *run*: what is left open is waiting."""
+    segments, x = [], 0.0
+    for count in run_counts(run):
+        if count.key in {"waiting", "pending"}:
+            continue
+        width = 100 * count.count / max(1, run.total)
+        segments.append(Segment(count.key, f"{x:.2f}", f"{width:.2f}"))
+        x += width
+    return tuple(segments)
+
+
+def run_line(run: Run, now: datetime, *, tree_name: str = "") -> RunLine:
+    """*run* as a line of a list. Its tree and starter must be loaded, unless *tree_name* is given."""
+    state = run_state(run)
+    took = duration_words(((run.completed_at or now) - run.started_at).total_seconds())
+    return RunLine(
+        id=run.pk,
+        number=run.number,
+        url=run.get_absolute_url(),
+        tree_name=tree_name or run.tree.name,
+        tree_url=f"/trees/{run.tree_id}",
+        state=state,
+        segments=run_segments(run),
+        done_words=f"{run.completed:,} of {run.total:,}",
+        started_at=run.started_at,
+        took=took,
+        since=run.started_at.timestamp() if run.is_active else 0,
+        started_by=_username(run) if not tree_name else "",
+        title=f"#{run.number} {state.word}, {took}",
+    )
+
+
+def _username(run: Run) -> str:
+    return run.started_by.get_username() if run.started_by else "—"
+
+
+def priority_word(priority: int) -> str:
+    """0 urgent, 1 high, 2 normal, 3 low."""
+    return PRIORITY_WORDS.get(priority, str(priority))
+
+
+def query_of(**values: Any) -> str:
+    """The values that are set, for a link's query string."""
+    return urlencode({key: value for key, value in values.items() if value not in ("", None, False)})

@@ -1,0 +1,251 @@
+"""What the run page shows; page, htmx answer and socket push make the same objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from dashboard.contexts.common import Count, Segment, State, query_of, run_counts, run_segments, run_state
+from orchestration.domain.errors import Forbidden
+from orchestration.domain.states import Display, Status
+from orchestration.domain.story import duration_words, plural, run_story
+from orchestration.models import Run
+from orchestration.selectors import access
+from orchestration.selectors.runs import Rows, TaskRow, Window, lineage, run_facts
+
+FILTERS = ("running", "failed", "blocked", "waiting", "completed", "cancelled")
+EXCERPT = 160  # characters of an error in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A run in the lineage strip."""
+
+    number: int
+    url: str
+    state: State
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """The header: what happened, how far it is, who started it."""
+
+    id: int
+    number: int
+    seq: int
+    active: bool
+    name: str
+    tree_url: str
+    state: State
+    story: str
+    segments: tuple[Segment, ...]
+    counts: tuple[Count, ...]
+    counts_words: str
+    started_at: datetime
+    started_by: str
+    took: str
+    since: float
+    mode: str
+    lineage: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunActions:
+    """The buttons that the state of the run and the user's rights allow."""
+
+    id: int
+    tree_id: int
+    may_run: bool
+    active: bool
+    stopping: bool
+    cancel_words: str  # "Cancel 3 running, 5 waiting"
+    failed_words: str  # "Re-run 2 failed + 4 not run", "" when there is nothing to repair
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """A row of the tree."""
+
+    id: str  # of the element
+    url: str
+    position: int
+    level: int
+    indent: int  # pixels
+    name: str
+    executor: str
+    state: State
+    reused: bool
+    folds: bool
+    percent: int | None  # progress, only while it means something
+    took: str
+    since: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter by state."""
+
+    state: State | None
+    word: str
+    url: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowsView:
+    """The tree in a window."""
+
+    run_id: int
+    total: int
+    rows: tuple[RowView, ...]
+    chips: tuple[Chip, ...]
+    search: str
+    state: str
+    previous_url: str
+    next_url: str
+    socket_url: str
+    page_url: str
+    filtered: bool
+
+
+def run_head(run: Run) -> RunHead:
+    """The header of *run* as it is now. Two queries at most."""
+    now = timezone.now()
+    facts = run_facts(run, now)
+    counts = run_counts(run)
+    return RunHead(
+        id=run.pk,
+        number=run.number,
+        seq=run.seq,
+        active=run.is_active,
+        name=run.tree.name,
+        tree_url=run.tree.get_absolute_url(),
+        state=run_state(run),
+        story=run_story(facts),
+        segments=run_segments(run),
+        counts=counts,
+        counts_words=", ".join(f"{c.count} {c.word}" for c in counts),
+        started_at=run.started_at,
+        started_by=run.started_by.get_username() if run.started_by else "—",
+        took=duration_words(facts.elapsed_s),
+        since=run.started_at.timestamp() if run.is_active else 0,
+        mode="" if run.mode == "all" else run.mode,
+        lineage=tuple(_step(near, run) for near in lineage(run)),
+    )
+
+
+def _step(near: Run, run: Run) -> Step:
+    return Step(near.number, near.get_absolute_url(), run_state(near), here=near.pk == run.pk)
+
+
+def may_run(user: Any, tree_id: int) -> bool:
+    """Whether *user* may run and cancel the tree."""
+    try:
+        access.tree_for_run(user, tree_id)
+    except Forbidden:
+        return False
+    return True
+
+
+def run_actions(run: Run, *, allowed: bool) -> RunActions:
+    """The buttons of *run*; *allowed*: the user may run its tree."""
+    unfinished = run.failed + run.cancelled + run.blocked + (0 if run.is_active else max(0, run.pending))
+    parts = [f"{run.running:,} running"] if run.running else []
+    parts += [f"{run.pending:,} waiting"] if run.pending > 0 else []
+    rest = unfinished - run.failed
+    failed = " + ".join([f"{run.failed:,} failed"] * bool(run.failed) + [f"{rest:,} not done"] * bool(rest))
+    return RunActions(
+        id=run.pk,
+        tree_id=run.tree_id,
+        may_run=allowed,
+        active=run.is_active,
+        stopping=run.cancel_requested_at is not None,
+        cancel_words=f"Cancel {', '.join(parts)}" if parts else "Cancel run",
+        failed_words=f"Re-run {failed}" if failed and not run.is_active else "",
+    )
+
+
+def rows_view(run: Run, window: Window, found: Rows) -> RowsView:
+    """The tree of *run* in *window*."""
+    base = run.get_absolute_url()
+    query = query_of(state=window.state, q=window.search)
+    own = query_of(state=window.state, q=window.search, start=window.start or "")
+    return RowsView(
+        run_id=run.pk,
+        total=run.tree.task_count,
+        rows=tuple(row_view(run, row) for row in found.rows),
+        chips=_chips(base, window),
+        search=window.search,
+        state=window.state,
+        previous_url="" if found.previous is None else f"{base}?{query}&start={found.previous}",
+        next_url="" if found.next is None else f"{base}?{query}&start={found.next}",
+        socket_url=f"/ws/runs/{run.pk}/page/?{own}",
+        page_url=f"{base}?{own}",
+        filtered=window.filtered,
+    )
+
+
+def _chips(base: str, window: Window) -> tuple[Chip, ...]:
+    chips = [Chip(None, "all", f"{base}?{query_of(q=window.search)}", here=not window.state)]
+    for key in FILTERS:
+        url = f"{base}?{query_of(state=key, q=window.search)}"
+        chips.append(Chip(State(key, key), key, url, here=window.state == key))
+    return tuple(chips)
+
+
+def row_view(run: Run, row: TaskRow) -> RowView:
+    """*row* ready to be shown."""
+    running = row.state in {Display.RUNNING, Display.STOPPING}
+    return RowView(
+        id=f"t-{row.id.hex}",
+        url=f"/tasks/{row.id}?run={run.pk}",
+        position=row.position,
+        level=row.depth + 1,
+        indent=18 * min(row.depth, 20),
+        name=row.name,
+        executor=row.executor or ("group" if row.folds else ""),
+        state=State("reused", "reused") if row.reused and row.state == Display.COMPLETED else _state(run, row),
+        reused=row.reused,
+        folds=row.folds,
+        percent=round(100 * row.progress) if running or 0 < row.progress < 1 else None,
+        took=_took(row),
+        since=row.started_at.timestamp() if running and row.started_at else 0,
+        note=_note(row),
+    )
+
+
+def _state(run: Run, row: TaskRow) -> State:
+    if row.state == Display.IDLE and not run.is_active:
+        return State(row.state, "not run")
+    return State(row.state, str(row.state))
+
+
+def _took(row: TaskRow) -> str:
+    if row.started_at is None:
+        return ""
+    end = row.completed_at or (timezone.now() if row.state in {Display.RUNNING, Display.STOPPING} else None)
+    return duration_words((end - row.started_at).total_seconds()) if end else ""
+
+
+def _note(row: TaskRow) -> str:
+    if row.reused:
+        return "not part of this run"
+    if row.error:
+        return _first_line(row.error)
+    if row.state == Display.BLOCKED:
+        how = "blocked" if row.blocked_by_status == Status.PENDING else row.blocked_by_status
+        return f"needs {row.blocked_by} ({how})" if row.blocked_by else "a required dependency did not complete"
+    if row.state == Display.WAITING and row.waits:
+        more = f" and {plural(row.waits_more, 'other')}" if row.waits_more else ""
+        return f"waits for {', '.join(row.waits)}{more}"
+    return "waits for a free slot" if row.state == Display.READY else ""
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().split("\n", 1)[0]
+    return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1]}…"

@@ -1,0 +1,137 @@
+"""What the tree pages show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashboard.contexts.common import RunLine, priority_word, query_of, run_line
+from orchestration.domain.story import plural
+from orchestration.models import Run, Tree
+from orchestration.selectors.trees import PAGE, Outline, OutlineTask, TreeFilter
+
+STATES = (
+    ("", "all"),
+    ("in_progress", "running"),
+    ("failed", "failed"),
+    ("completed", "completed"),
+    ("never", "not run"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLine:
+    """A tree in a list."""
+
+    id: int
+    name: str
+    url: str
+    owner: str
+    labels: tuple[str, ...]
+    tasks_words: str
+    archived: bool
+    last: RunLine | None
+    strip: tuple[RunLine, ...]  # oldest first
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A choice in a filter."""
+
+    word: str
+    url: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TreeList:
+    lines: tuple[TreeLine, ...]
+    states: tuple[Link, ...]
+    search: str
+    state: str
+    label: str
+    mine: bool
+    mine_url: str
+    next_url: str
+    filtered: bool
+    page_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeView:
+    name: str
+    url: str
+    kind: str  # required or optional
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineLine:
+    """A task of a definition."""
+
+    name: str
+    url: str
+    indent: int
+    executor: str
+    priority: str  # "" for normal
+    edges: tuple[EdgeView, ...]
+    more_edges: int
+
+
+def tree_line(tree: Tree, runs: list[Run], now: datetime) -> TreeLine:
+    """*tree* with its newest *runs*, newest first."""
+    lines = [run_line(run, now, tree_name=tree.name) for run in runs]
+    return TreeLine(
+        id=tree.pk,
+        name=tree.name,
+        url=tree.get_absolute_url(),
+        owner=tree.owner.get_username(),
+        labels=tuple(str(label) for label in tree.labels),
+        tasks_words=plural(tree.task_count, "task"),
+        archived=tree.archived_at is not None,
+        last=lines[0] if lines else None,
+        strip=tuple(reversed(lines)),
+        running=bool(runs and runs[0].is_active),
+    )
+
+
+def tree_list(trees: list[Tree], strips: dict[int, list[Run]], wanted: TreeFilter, now: datetime) -> TreeList:
+    """The list of trees ready to be shown; *trees* may hold one more than a page."""
+    page = trees[:PAGE]
+    base = {"q": wanted.search, "label": wanted.label}
+    mine = "1" if wanted.mine else ""
+    states = [
+        Link(word, f"/trees/?{query_of(**base, state=state, mine=mine)}", wanted.state == state)
+        for state, word in STATES
+    ]
+    here = query_of(**base, state=wanted.state, mine=mine)
+    return TreeList(
+        lines=tuple(tree_line(tree, strips.get(tree.pk, []), now) for tree in page),
+        states=tuple(states),
+        search=wanted.search,
+        state=wanted.state,
+        label=wanted.label,
+        mine=wanted.mine,
+        mine_url=f"/trees/?{query_of(**base, state=wanted.state, mine='' if wanted.mine else '1')}",
+        next_url=f"/trees/?{here}&before={page[-1].pk}" if len(trees) > PAGE else "",
+        filtered=bool(wanted.search or wanted.state or wanted.label or wanted.mine),
+        page_url=f"/trees/?{here}&{query_of(before=wanted.before)}",
+    )
+
+
+def outline_lines(outline: Outline) -> tuple[OutlineLine, ...]:
+    """The tasks of an outline ready to be shown."""
+    return tuple(_outline_line(task) for task in outline.tasks)
+
+
+def _outline_line(task: OutlineTask) -> OutlineLine:
+    edges = [EdgeView(e.name, f"/tasks/{e.task_id}", "required" if e.required else "optional") for e in task.edges]
+    return OutlineLine(
+        name=task.name,
+        url=f"/tasks/{task.id}",
+        indent=20 * min(task.depth, 20),
+        executor=task.executor,
+        priority="" if task.priority == 2 else priority_word(task.priority),
+        edges=tuple(edges),
+        more_edges=task.more_edges,
+    )

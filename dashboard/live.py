@@ -1,0 +1,76 @@
+"""The fragments of the run page, as text: the page itself, the htmx answer and the socket push render these."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.template.loader import get_template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from dashboard.contexts.runs import row_view, rows_view, run_actions, run_head
+from orchestration.models import Run
+from orchestration.selectors.runs import Rows, Window, changed_rows, pending_dependents, run_rows
+
+MANY = 50  # changed rows above which one morph of all rows is cheaper
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole live part of a page, and what it holds."""
+
+    html: str
+    seq: int
+    ids: frozenset[UUID]
+    active: bool
+
+
+def load_run(run_id: int) -> Run:
+    """The run with what its fragments need. Raises Run.DoesNotExist."""
+    return Run.objects.select_related("tree", "started_by", "cancelled_by").get(pk=run_id)
+
+
+def head_html(run: Run) -> str:
+    """The header as a partial."""
+    return partial("#run-head", render("dashboard/run_head.html", head=run_head(run)))
+
+
+def actions_html(run: Run, *, allowed: bool) -> str:
+    """The buttons as a partial, for those who may (*allowed*) or may not run the tree."""
+    html = render("dashboard/run_actions.html", actions=run_actions(run, allowed=allowed))
+    return partial("#run-actions", html)
+
+
+def changed_html(run: Run, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Each of the tasks *ids*, and each that waits for one of them, as a row in a partial."""
+    rows = changed_rows(run, {*ids, *pending_dependents(run, ids)})
+    row = get_template("dashboard/run_row.html")
+    return {r.id: partial(f"#t-{r.id.hex}", row.render({"row": row_view(run, r)})) for r in rows}
+
+
+def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:
+    """Header, buttons and all rows of *window* as partials."""
+    found = run_rows(load_run(run_id), window)
+    run = load_run(run_id)  # after the rows: the header is never older than they are
+    html = head_html(run) + actions_html(run, allowed=allowed) + body_html(run, window, found)
+    return Snapshot(html=html, seq=found.seq, ids=found.ids, active=run.is_active)
+
+
+def body_html(run: Run, window: Window, found: Rows) -> str:
+    """All rows of *window* and its pager as partials."""
+    view = rows_view(run, window, found)
+    rows = partial("#rows", render("dashboard/run_rows.html", view=view), swap="innerMorph")
+    return rows + partial("#pager", render("dashboard/run_pager.html", view=view))
+
+
+def render(name: str, **context: object) -> SafeString:
+    """Template *name* as text."""
+    return get_template(name).render(context)
+
+
+def partial(target: str, html: str, swap: str = "outerMorph") -> str:
+    """*html*, rendered by a template, addressed to the element *target*."""
+    safe = mark_safe(html)  # noqa: S308  (comes from an autoescaping template)
+    return format_html('<hx-partial hx-target="{}" hx-swap="{}">{}</hx-partial>', target, swap, safe)

@@ -1,0 +1,75 @@
+"""What holds for every request: size, caching, and refusals that become pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from dashboard.htmx import fragment, is_htmx, notice
+from dashboard.views.errors import error_page
+from orchestration.domain.errors import OrchestrationError
+
+Handler = Callable[[HttpRequest], HttpResponse]
+MIB = 1024 * 1024
+
+
+class BodyLimitMiddleware:
+    """Answers 413 to bodies over MAX_BODY_BYTES, whether their length is announced or not."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _length(request) > settings.MAX_BODY_BYTES:
+            text = f"request larger than {settings.MAX_BODY_BYTES // MIB} MiB"
+            if request.path.startswith("/api/"):
+                return HttpResponse(f'{{"code": "too_large", "message": "{text}"}}', "application/json", 413)
+            return error_page(request, 413, text)
+        return self.get_response(request)
+
+
+class NoStoreMiddleware:
+    """Keeps pages of signed-in people out of every cache."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        user = getattr(request, "user", None)
+        if user is not None and user.is_authenticated and "Cache-Control" not in response:
+            response["Cache-Control"] = "no-store"
+        return response
+
+
+class RefusalMiddleware:
+    """Turns an OrchestrationError of a view into a page, or a notice for htmx, with its status."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OrchestrationError) or request.path.startswith("/api/"):
+            return None
+        if is_htmx(request):
+            response = fragment(notice(exception.message, "error"))
+            response.status_code = exception.status
+            return response
+        return error_page(request, exception.status, exception.message, field=exception.field)
+
+
+def _length(request: HttpRequest) -> int:
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced.isdigit():
+        return int(announced)
+    body = getattr(request, "_stream", None)  # chunked: the server has spooled it to a file already
+    if body is None or not getattr(body, "seekable", lambda: False)():
+        return 0
+    size: int = body.seek(0, 2)
+    body.seek(0)
+    return size

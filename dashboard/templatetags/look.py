@@ -1,0 +1,95 @@
+"""Glyphs, icons and numbers of the pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from dashboard.contexts.common import State
+from orchestration.domain.story import duration_words
+
+register = template.Library()
+THEMES = ("light", "dark")
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A line icon of the sprite; decoration, hidden from screen readers."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="#i-{}"/></svg>', name)
+
+
+@register.simple_tag
+def glyph(state: State, size: str = "") -> SafeString:
+    """The shape of *state*, in its colour; the word stands beside it."""
+    return format_html(
+        '<svg class="glyph s-{}{}" aria-hidden="true"><use href="#g-{}"/></svg>',
+        state.key, " glyph-lg" if size == "lg" else "", state.key,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def state_label(state: State) -> SafeString:
+    """Shape and word of *state*."""
+    return format_html(
+        '<span class="state s-{}">{} <span class="word">{}</span></span>', state.key, glyph(state), state.word
+    )
+
+
+@register.simple_tag
+def bar(segments: tuple[Any, ...], label: str, size: str = "") -> SafeString:
+    """A progress bar by state; *label* says the same in words."""
+    rects = SafeString("").join(
+        format_html('<rect class="{}" x="{}" y="0" width="{}" height="8"/>', s.key, s.x, s.width) for s in segments
+    )
+    return format_html(
+        '<svg class="bar {}" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
+        size, label, rects,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """A time as "3 min ago" that keeps itself current; the absolute time on hover."""
+    if at is None:
+        return SafeString("—")
+    text = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time class="num" datetime="{}" title="{}" data-ago>{}</time>', at.isoformat(), text, text)
+
+
+@register.simple_tag
+def clock(since: float, text: str) -> SafeString:
+    """A duration; it counts on by itself while *since* (seconds since 1970) is set."""
+    if not since:
+        return format_html('<span class="num">{}</span>', text)
+    return format_html('<span class="num" data-since="{}">{}</span>', f"{since:.3f}", text)
+
+
+@register.filter
+def seconds(value: float) -> str:
+    """Seconds in words."""
+    return duration_words(value)
+
+
+@register.simple_tag(takes_context=True)
+def theme_attribute(context: template.Context) -> SafeString:
+    """The chosen theme for <html>, or nothing: then the system's choice holds."""
+    request = context.get("request")
+    theme = request.COOKIES.get("theme", "") if request else ""
+    return format_html(' data-bs-theme="{}"', theme) if theme in THEMES else SafeString("")
+
+
+@register.simple_tag(takes_context=True)
+def nav_item(context: template.Context, name: str, icon_name: str, label: str) -> SafeString:
+    """An entry of the main menu, marked when the page is in its section."""
+    url = reverse(name)
+    path = context["request"].path if context.get("request") else ""
+    here = path == url if name == "overview" else path.startswith(url)
+    return format_html(
+        '<li><a class="nav-link" href="{}"{}>{}<span>{}</span></a></li>',
+        url, SafeString(' aria-current="page"') if here else "", icon(icon_name), label,
+    )  # fmt: skip

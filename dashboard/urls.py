@@ -1,0 +1,30 @@
+"""Addresses of the pages. One address and one POST view per action."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from dashboard.views import account, catalogue, overview, runs, tasks, trees
+
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("theme", account.theme, name="theme"),
+    path("trees/", trees.tree_index, name="trees"),
+    path("trees/new", trees.tree_new, name="tree_new"),
+    path("trees/<int:tree_id>", trees.tree_detail, name="tree"),
+    path("trees/<int:tree_id>/export.json", trees.tree_export, name="tree_export"),
+    path("trees/<int:tree_id>/run", trees.tree_run, name="tree_run"),
+    path("trees/<int:tree_id>/delete", trees.tree_delete, name="tree_delete"),
+    path("runs/", runs.run_index, name="runs"),
+    path("runs/<int:run_id>", runs.run_detail, name="run"),
+    path("runs/<int:run_id>/cancel", runs.run_cancel, name="run_cancel"),
+    path("runs/<int:run_id>/rerun", runs.run_rerun, name="run_rerun"),
+    path("tasks/<uuid:task_id>", tasks.task_page, name="task"),
+    path("tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="task_cancel"),
+    path("queue/", catalogue.queue, name="queue"),
+    path("executors/", catalogue.executors, name="executors"),
+    path("workers/", catalogue.workers, name="workers"),
+]

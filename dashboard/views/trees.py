@@ -1,0 +1,104 @@
+"""Trees: list, new, one tree, and what can be done with it."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from dashboard.contexts.common import run_line
+from dashboard.contexts.runs import may_run
+from dashboard.contexts.trees import outline_lines, tree_list
+from dashboard.forms import array_of, number_of, tree_filter_of
+from dashboard.htmx import fragment, go, is_htmx
+from dashboard.live import render as text_of
+from dashboard.starters import starter_text, starters
+from orchestration.builders.array import tree_from_array
+from orchestration.builders.export import array_from_tree
+from orchestration.domain.errors import Invalid, OrchestrationError, Problem
+from orchestration.selectors import access
+from orchestration.selectors.runs import run_page
+from orchestration.selectors.trees import active_run, last_runs, outline, tree_page
+from orchestration.services import runs as run_services
+from orchestration.services import trees as tree_services
+
+RUNS_SHOWN = 15
+
+
+@require_GET
+def tree_index(request: HttpRequest) -> HttpResponse:
+    """The trees that the user may see, with their last runs; htmx gets the rows."""
+    wanted = tree_filter_of(request.GET)
+    trees = tree_page(request.user, wanted)
+    view = tree_list(trees, last_runs([tree.pk for tree in trees]), wanted, timezone.now())
+    if is_htmx(request):
+        return fragment(text_of("dashboard/tree_rows.html", view=view))
+    return render(request, "dashboard/tree_list.html", {"view": view})
+
+
+@require_http_methods(["GET", "POST"])
+def tree_new(request: HttpRequest) -> HttpResponse:
+    """A form for an array of tasks; a bad one comes back with its text and all problems."""
+    access.require_create(request.user)
+    text, problems = starter_text(request.GET.get("starter", "")), []
+    if request.method == "POST":
+        text = request.POST.get("array", "")
+        try:
+            text = array_of(request)
+            tree = tree_from_array(owner=request.user, raw=text)
+        except Invalid as error:
+            problems = error.problems
+        except OrchestrationError as error:
+            problems = [Problem(error.field, error.message, error.code)]
+        else:
+            return go(request, tree.get_absolute_url(), f"“{tree.name}” is ready to run.")
+    context = {"text": text, "problems": problems, "starters": starters()}
+    return render(request, "dashboard/tree_new.html", context, status=400 if problems else 200)
+
+
+@require_GET
+def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
+    """The definition as an outline, and the newest runs."""
+    tree = access.tree_for_read(request.user, tree_id)
+    found = outline(tree, number_of(request.GET.get("start")) or 0)
+    now = timezone.now()
+    runs = run_page(request.user, status="", search="", tree=tree.pk)[:RUNS_SHOWN]
+    context = {
+        "tree": tree,
+        "lines": outline_lines(found),
+        "outline": found,
+        "runs": [run_line(run, now) for run in runs],
+        "active": active_run(tree),
+        "may_run": may_run(request.user, tree.pk),
+        "may_delete": tree.owner_id == request.user.pk or request.user.is_superuser,
+    }
+    return render(request, "dashboard/tree_detail.html", context)
+
+
+@require_GET
+def tree_export(request: HttpRequest, tree_id: int) -> HttpResponse:
+    """The tree as a JSON array, for keeping or importing elsewhere; `?state=1` adds states and results."""
+    tree = access.tree_for_read(request.user, tree_id)
+    array = array_from_tree(tree, state=request.GET.get("state") == "1")
+    response = JsonResponse(array, safe=False, json_dumps_params={"indent": 2, "ensure_ascii": False})
+    response["Content-Disposition"] = f'attachment; filename="tree-{tree.pk}.json"'
+    return response
+
+
+@require_POST
+def tree_run(request: HttpRequest, tree_id: int) -> HttpResponse:
+    """Start a run of the whole tree and go to it."""
+    run = run_services.run_start(user=request.user, tree_id=tree_id)
+    return go(request, run.get_absolute_url())
+
+
+@require_http_methods(["GET", "POST"])
+def tree_delete(request: HttpRequest, tree_id: int) -> HttpResponse:
+    """Ask, saying what goes; then delete."""
+    tree = access.tree_for_write(request.user, tree_id)
+    if request.method == "GET":
+        return render(request, "dashboard/tree_delete.html", {"tree": tree, "active": active_run(tree)})
+    name = tree.name
+    tree_services.tree_delete(user=request.user, tree_id=tree_id)
+    return go(request, "/trees/", f"“{name}” is deleted.")

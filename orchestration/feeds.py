@@ -1,0 +1,167 @@
+"""Live news of runs: one reader per run and process feeds all who watch it.
+
+The event table is the truth. A nudge on the channel layer only shortens the wait, and polling goes on underneath,
+so that a lost nudge costs half a second and never a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.db import DatabaseError
+
+from orchestration.domain.states import Kind
+from orchestration.models import Run
+from orchestration.selectors.runs import events_after
+
+logger = logging.getLogger("apflow.feeds")
+
+FRAME_S = 0.1  # at most ten frames a second
+POLL_S = 0.5  # longest wait for news of an active run
+IDLE_S = 5.0  # the same for a run that has ended: only late results can come
+BREATH = 4.0  # after a frame that took t seconds to render, wait at least BREATH * t
+ENDINGS = frozenset({Kind.RUN_COMPLETED, Kind.RUN_FAILED, Kind.RUN_CANCELLED})
+
+
+@dataclass(eq=False)
+class Frame:
+    """What changed in a run since the frame before; whatever viewers make of it together is made once."""
+
+    run_id: int
+    seq: int  # newest event in it
+    changed: frozenset[UUID]
+    ended: bool = False
+    cost_s: float = 0.0  # time spent on rendering it
+    _made: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+
+    async def once[T](self, key: str, make: Callable[[], Awaitable[T]]) -> T:
+        """What *make* gives, called by the first viewer that asks for *key*."""
+        if key not in self._made:
+            self._made[key] = asyncio.ensure_future(self._timed(make))
+        made: T = await asyncio.shield(self._made[key])
+        return made
+
+    async def _timed[T](self, make: Callable[[], Awaitable[T]]) -> T:
+        started = time.monotonic()
+        try:
+            return await make()
+        finally:
+            self.cost_s += time.monotonic() - started
+
+    def joined(self, newer: Frame) -> Frame:
+        """This frame and a *newer* one as one, for a viewer that fell behind."""
+        return Frame(newer.run_id, newer.seq, self.changed | newer.changed, self.ended or newer.ended)
+
+
+class Subscription:
+    """One viewer's mailbox: holds at most one frame, so a slow viewer costs no memory and misses nothing."""
+
+    def __init__(self) -> None:
+        self._frame: Frame | None = None
+        self._filled = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        self._frame = self._frame.joined(frame) if self._frame else frame
+        self._filled.set()
+
+    async def next(self, timeout: float) -> Frame | None:
+        """The next frame, or None when there was no news for *timeout* seconds."""
+        try:
+            await asyncio.wait_for(self._filled.wait(), timeout)
+        except TimeoutError:
+            return None
+        frame, self._frame = self._frame, None
+        self._filled.clear()
+        return frame
+
+
+class Feed:
+    """Reads the events of one run and hands frames to its subscribers."""
+
+    def __init__(self, run_id: int) -> None:
+        self.run_id = run_id
+        self.subscriptions: set[Subscription] = set()
+        self.loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, seq: int, *, active: bool) -> None:
+        """Begin to read after event *seq*."""
+        self._tasks = [asyncio.create_task(self._read(seq, active=active)), asyncio.create_task(self._listen())]
+
+    def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _read(self, cursor: int, *, active: bool) -> None:
+        frame: Frame | None = None
+        while True:
+            await self._pause(frame, active=active)
+            try:
+                events = await database_sync_to_async(events_after)(self.run_id, cursor)
+            except DatabaseError as error:
+                logger.warning("run %s: events cannot be read: %s", self.run_id, type(error).__name__)
+                continue
+            if not events:
+                continue
+            cursor = events[-1][0]
+            changed = frozenset(task for _, task, _ in events if task is not None)
+            active = active and not any(kind in ENDINGS for _, _, kind in events)
+            frame = Frame(self.run_id, cursor, changed, ended=not active)
+            for subscription in tuple(self.subscriptions):
+                subscription.put(frame)
+
+    async def _pause(self, frame: Frame | None, *, active: bool) -> None:
+        await asyncio.sleep(max(FRAME_S, BREATH * frame.cost_s if frame else 0.0))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), POLL_S if active else IDLE_S)
+        self._news.clear()
+
+    async def _listen(self) -> None:
+        layer = get_channel_layer()
+        if layer is None:
+            return
+        channel = await layer.new_channel("feed")
+        await layer.group_add(f"run.{self.run_id}", channel)
+        try:
+            while True:
+                await layer.receive(channel)
+                self._news.set()
+        finally:
+            await layer.group_discard(f"run.{self.run_id}", channel)
+
+
+_feeds: dict[int, Feed] = {}
+
+
+@contextlib.asynccontextmanager
+async def subscribe(run_id: int) -> AsyncIterator[Subscription]:
+    """A subscription to run *run_id*: every event that is committed after this is in one of its frames."""
+    seq, status = await database_sync_to_async(_head)(run_id)
+    feed = _feeds.get(run_id)
+    if feed is None or feed.loop is not asyncio.get_running_loop():
+        feed = _feeds[run_id] = Feed(run_id)
+        feed.start(seq, active=status)
+    subscription = Subscription()
+    feed.subscriptions.add(subscription)
+    try:
+        yield subscription
+    finally:
+        feed.subscriptions.discard(subscription)
+        if not feed.subscriptions and _feeds.get(run_id) is feed:
+            feed.stop()
+            del _feeds[run_id]
+
+
+def _head(run_id: int) -> tuple[int, bool]:
+    run = Run.objects.only("seq", "status").get(pk=run_id)
+    return run.seq, run.is_active
