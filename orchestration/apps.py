@@ -7,8 +7,6 @@ from django.utils.module_loading import autodiscover_modules
 
 from orchestration import checks  # noqa: F401  (registers them)
 
-from orchestration import checks  # noqa: F401  (registers them)
-
 
 class OrchestrationConfig(AppConfig):
     name = "orchestration"

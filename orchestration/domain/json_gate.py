@@ -173,7 +173,9 @@ def check_json(value: Any, *, path: str = "", max_bytes: int, max_depth: int = M
 
 def _check_shape(value: Any, max_bytes: int, max_depth: int) -> bool:
     """True when a closer look is needed: a key that is no text, a cycle or great depth, or too much of everything."""
-    level, depth, budget = [value], 0, max_bytes
+    level, depth, budget = [value], 0, max_bytes - (len(value) if isinstance(value, str) else 0)
+    if budget < 0:
+        return True
     while level:
         below: list[Any] = []
         for item in level:

@@ -83,8 +83,7 @@ def executor_of[F: Callable[..., Any]](target: F, options: dict[str, Any]) -> F:
     """Register *target* with *options* and return it."""
     if not callable(target):
         raise TypeError(f"@executor is for functions and classes, not {type(target).__name__}")
-    maker = _from_class if inspect.isclass(target) else _from_function
-    register(maker(target, options))
+    register(_from_class(target, options) if isinstance(target, type) else _from_function(target, options))
     return target
 
 
@@ -96,7 +95,8 @@ def _from_function(function: Callable[..., Any], options: dict[str, Any]) -> Exe
 def _from_class(target: type[Any], options: dict[str, Any]) -> Executor:
     own = {name: getattr(target, name) for name in _ATTRIBUTES if hasattr(target, name)} | options
     if issubclass(target, Executor):
-        return type(target.__name__, (target,), {"__module__": target.__module__} | options | _identity(target, own))()
+        attributes = {"__module__": target.__module__} | options | _identity(target, own)
+        return _instance(target.__name__, target, attributes)
     method = next((name for name in ("run", "execute") if callable(getattr(target, name, None))), None)
     if method is None:
         raise TypeError(f"{target.__name__}: an executor class needs a method run(self, ctx) or execute(self, inputs)")
@@ -105,12 +105,17 @@ def _from_class(target: type[Any], options: dict[str, Any]) -> Executor:
     return _build(ClassExecutor, target, signature, own, target=target, method=method)
 
 
-def _build(base: type[Executor], target: Any, signature: Signature, options: dict[str, Any], **more: Any) -> Executor:
+def _build(base: type[Executor], origin: Any, signature: Signature, options: dict[str, Any], **more: Any) -> Executor:
     derived = {"input_schema": signature.input_schema(), "output_schema": signature.output_schema()}
     given = {key: value for key, value in options.items() if value is not None}
-    attributes = derived | given | _identity(target, options) | more
-    attributes |= {"signature": signature, "__module__": target.__module__, "__doc__": target.__doc__}
-    return type(target.__name__, (base,), attributes)()
+    attributes = derived | given | _identity(origin, options) | more
+    attributes |= {"signature": signature, "__module__": origin.__module__, "__doc__": origin.__doc__}
+    return _instance(origin.__name__, base, attributes)
+
+
+def _instance(name: str, base: type[Executor], attributes: dict[str, Any]) -> Executor:
+    made: Executor = type(name, (base,), attributes)()
+    return made
 
 
 def _identity(target: Any, options: dict[str, Any]) -> dict[str, Any]:

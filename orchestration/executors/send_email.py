@@ -51,7 +51,10 @@ class SendEmail(Executor):
             subject=_one_line("subject", ctx.inputs.get("subject", "")),
             body=str(ctx.inputs.get("body", "")),
             headers={"X-Idempotency-Key": ctx.idempotency_key} if ctx.idempotency_key else None,
-            **addresses,
+            to=addresses["to"],
+            cc=addresses["cc"],
+            bcc=addresses["bcc"],
+            reply_to=addresses["reply_to"],
         )
         if ctx.inputs.get("html"):
             message.attach_alternative(str(ctx.inputs["html"]), "text/html")

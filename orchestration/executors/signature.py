@@ -70,7 +70,7 @@ class Signature:
         return schema_of(self.hints["return"]) if "return" in self.hints else {}
 
     def _property(self, parameter: inspect.Parameter) -> JsonSchema:
-        found = {"title": title_of(parameter.name)} | schema_of(self.hints.get(parameter.name, Any))
+        found: JsonSchema = {"title": title_of(parameter.name)} | schema_of(self.hints.get(parameter.name, Any))
         default = parameter.default
         if default is not parameter.empty and isinstance(default, str | int | float | bool | list | dict):
             found["default"] = default
