@@ -55,6 +55,7 @@ class Venv:
 
     def __init__(self, root: str) -> None:
         self.root = root
+        self.inherited: tuple[int, ...] = ()  # an installer that outlives us keeps the lock
         self.lock = os.path.join(root, "requirements.lock")
         self.path = os.path.join(root, ".venv")
         self.stamp = os.path.join(self.path, ".apflow-lock")
@@ -67,6 +68,7 @@ class Venv:
         with open(self.lock, "rb") as lock:
             if fcntl:
                 fcntl.flock(lock, fcntl.LOCK_EX)
+                self.inherited = (lock.fileno(),)
             if not self.is_ready():
                 self._prepare()
 
@@ -95,7 +97,7 @@ class Venv:
         if uv:
             self._run(uv, "pip", "install", "-q", "--require-hashes", "--python", self.python, "-r", self.lock)
         else:
-            pip = ("-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes", "-r", self.lock)
+            pip = ("-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "-r", self.lock)
             self._run(self.python, *pip)
         with open(self.stamp, "w") as stamp:
             stamp.write(digest)
@@ -108,12 +110,12 @@ class Venv:
         print("Preparing .venv from requirements.lock by %s, on the first start only ..." % how, file=sys.stderr)
         shutil.rmtree(self.path, ignore_errors=True)
         if uv:
-            self._run(uv, "venv", "-q", "--no-project", "--seed", "--python", python or NAMES[0], self.path)
+            self._run(uv, "venv", "-q", "--no-project", "--clear", "--seed", "--python", python or NAMES[0], self.path)
         elif python:
             self._run(python, "-m", "venv", self.path)
 
     def _run(self, *command: str) -> None:
-        subprocess.check_call(command, cwd=self.root)
+        subprocess.check_call(command, cwd=self.root, pass_fds=self.inherited)
 
 
 def find_uv() -> str | None:
