@@ -1,0 +1,1 @@
+"""Sample trees, and the executors that they use."""
