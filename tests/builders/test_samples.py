@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import sqlite3
 
-import examples.etl.executors  # noqa: F401  (registers them, should the application not be installed)
 import pytest
-from examples import thousand_tasks
 
+import examples.etl.executors  # noqa: F401  (registers them, should the application not be installed)
+from examples import thousand_tasks
 from orchestration.builders.array import spec_from_text
 from orchestration.builders.samples import sample_files, samples_load
 from orchestration.domain.graph import find_cycle, layers
