@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "channels",
+    "examples.etl",
     *env_list("APFLOW_APPS"),
 ]
 
@@ -53,6 +54,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "dashboard.middleware.RefusalMiddleware",
+    "dashboard.middleware.NoStoreMiddleware",
 ]
 
 ROOT_URLCONF = "apflow_site.urls"

@@ -164,7 +164,9 @@ def test_the_tasks_of_an_archive_are_frozen(tree, run):
 def test_the_check_reports_missing_triggers():
     assert run_checks(tags=[Tags.database], databases=["default"]) == []
     with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER guard_event")
+        cursor.execute(
+            "DROP TRIGGER guard_event" + (" ON orchestration_event" if connection.vendor == "postgresql" else "")
+        )
     messages = run_checks(tags=[Tags.database], databases=["default"])
     assert [m.id for m in messages] == ["orchestration.W001"]
     assert "guard_event" in messages[0].msg
