@@ -16,11 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
-from channels.layers import get_channel_layer
+from channels.layers import get_channel_layer  # noqa: TID251  (only receives; sending is publishing's)
 from django.db import DatabaseError
 
 from orchestration.domain.states import Kind
 from orchestration.models import Run
+from orchestration.publishing import group_name
 from orchestration.selectors.runs import events_after
 
 logger = logging.getLogger("apflow.feeds")
@@ -131,13 +132,13 @@ class Feed:
         if layer is None:
             return
         channel = await layer.new_channel("feed")
-        await layer.group_add(f"run.{self.run_id}", channel)
+        await layer.group_add(group_name(self.run_id), channel)
         try:
             while True:
                 await layer.receive(channel)
                 self._news.set()
         finally:
-            await layer.group_discard(f"run.{self.run_id}", channel)
+            await layer.group_discard(group_name(self.run_id), channel)
 
 
 _feeds: dict[int, Feed] = {}

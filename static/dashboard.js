@@ -62,6 +62,8 @@
     if (badge?.dataset.live === "live" && Date.now() - heard > 15000) show("catching", "no news for 15 s, checking");
   }, 5000);
 
+  setInterval(() => { const told = $("#announce"); if (told) write(told, $("#story")?.textContent ?? ""); }, 10000);
+
   /* polled fragments rest while nobody looks */
   document.addEventListener("htmx:before:request", (event) => {
     if (document.hidden && event.target.matches?.("[data-poll]")) event.preventDefault();

@@ -7,7 +7,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dashboard.contexts.common import State
@@ -43,9 +43,8 @@ def state_label(state: State) -> SafeString:
 @register.simple_tag
 def bar(segments: tuple[Any, ...], label: str, size: str = "") -> SafeString:
     """A progress bar by state; *label* says the same in words."""
-    rects = SafeString("").join(
-        format_html('<rect class="{}" x="{}" y="0" width="{}" height="8"/>', s.key, s.x, s.width) for s in segments
-    )
+    rect = '<rect class="{}" x="{}" y="0" width="{}" height="8"/>'
+    rects = format_html_join("", rect, ((s.key, s.x, s.width) for s in segments))
     return format_html(
         '<svg class="bar {}" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>',
         size, label, rects,

@@ -81,7 +81,7 @@ def _active(facts: RunFacts) -> str:
     parts = [f"{facts.running:,} running"] if facts.running else []
     if facts.pending:
         parts.append(f"{facts.pending:,} waiting")
-    head = f"Running for {duration_words(facts.elapsed_s)}: {', '.join([done, *parts])}."
+    head = f"Running: {', '.join([done, *parts])}."
     if not facts.failed:
         return head
     return f"{head} {_named(facts)} {_not_run(facts, 'will not run')}".rstrip()

@@ -171,8 +171,8 @@ def _state_filter(run: Run, state: str) -> Q:
 
 _FIELDS = (
     "id", "position", "depth", "name", "executor", "priority", "status", "run_id", "progress", "error", "started_at",
-    "completed_at", "ready_at", "retry_at", "stop_requested_at", "blocked_by_id", "blocked_by__name", "blocked_by__status",
-    "folds",
+    "completed_at", "ready_at", "retry_at", "stop_requested_at", "blocked_by_id", "blocked_by__name",
+    "blocked_by__status", "folds",
 )  # fmt: skip
 
 
