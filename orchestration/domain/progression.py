@@ -23,7 +23,7 @@ class Progression:
 
     def __init__(self, run_id: int, seq: int, tasks: Iterable[TaskState], *, cancelling: bool = False) -> None:
         self.run_id = run_id
-        self.seq = seq
+        self.seq = self.stored_seq = seq
         self.tasks = {task.id: task for task in tasks}
         self.scope = [task for task in self.tasks.values() if task.in_scope]
         self.status = Status.IN_PROGRESS

@@ -55,6 +55,7 @@ class Work:
     timeout_s: float | None = None
     max_attempts: int = 1
     owner_id: int | None = None
+    isolated: bool = False  # takes a process slot
 
     @property
     def key(self) -> tuple[str, int]:

@@ -23,7 +23,7 @@ class Attempt(models.Model):
     provenance = models.JSONField(default=dict)  # input key -> where it came from, what it shadowed
     result = models.JSONField(null=True, blank=True)  # SQL NULL = none; JSON null is a result
     error = models.TextField(null=True, blank=True)
-    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_code = models.CharField(max_length=64, blank=True, default="")
     traceback = models.TextField(blank=True, default="")
     log = models.TextField(blank=True, default="")
     started_at = models.DateTimeField()

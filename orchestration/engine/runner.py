@@ -1,0 +1,91 @@
+"""One attempt: check the inputs, run the executor, turn whatever happens into one outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from orchestration.conf import Conf
+from orchestration.domain.work import TIMEOUT, Outcome, Work
+from orchestration.executors import registry
+from orchestration.executors.base import ExecutionContext, Executor
+from orchestration.executors.call import run_async
+from orchestration.executors.outcomes import failed, outcome_of_exception, outcome_of_result
+from orchestration.executors.validation import validate_inputs
+
+if TYPE_CHECKING:
+    from orchestration.engine.children import ChildRunner
+
+Report = Callable[[float, str], None]
+
+
+class LogBuffer:
+    """The newest lines of an in-loop attempt's log, bounded."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max = max_bytes
+        self._text = ""
+
+    def __call__(self, line: str) -> None:
+        self._text = (self._text + line.rstrip("\n") + "\n")[-self._max :]
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+
+class Runner:
+    """Runs attempts; one instance serves the engine. Never raises for anything that an executor does."""
+
+    def __init__(self, conf: Conf, children: ChildRunner) -> None:
+        self._conf = conf
+        self._children = children
+
+    async def run(self, work: Work, report: Report) -> Outcome:
+        """The outcome of *work*. Raises CancelledError when this attempt was asked to stop, after it has stopped."""
+        executor = registry.find(work.executor)
+        if executor is None:
+            message = f"no executor '{work.executor}' is registered here any more"
+            return failed(work, message, "unknown_executor", retryable=False)
+        try:
+            async with asyncio.timeout(work.timeout_s) as deadline:
+                return await self._run(executor, work, report)
+        except TimeoutError as error:
+            if deadline.expired():
+                return failed(work, f"timed out after {work.timeout_s:g} s", TIMEOUT, retryable=True)
+            return outcome_of_exception(work, error)
+        except Exception as error:  # noqa: BLE001  the one place that turns any failure into an outcome
+            return outcome_of_exception(work, error)
+
+    async def _run(self, executor: Executor, work: Work, report: Report) -> Outcome:
+        await _check_inputs(executor, work)
+        if executor.isolated:
+            await self._children.start()
+            return await self._children.run(work, report)
+        log = LogBuffer(self._conf.max_log_bytes)
+        ctx = ExecutionContext(
+            inputs=work.inputs,
+            params=work.params,
+            task_name=work.name,
+            attempt=work.try_number,
+            idempotency_key=work.idempotency_key,
+            dependencies=work.dependencies,
+            report_progress=report,
+            write_log=log,
+        )
+        try:
+            value = await run_async(executor, ctx)
+        except Exception as error:  # noqa: BLE001  here because only here the log is known
+            return outcome_of_exception(work, error, log.text)
+        return outcome_of_result(work, value, log.text)
+
+
+async def _check_inputs(executor: Executor, work: Work) -> None:
+    """Raises InputError. Results that lie under a dependency's id were put there by us and are nobody's declared input."""
+    by_id = {dependency.id for dependency in work.dependencies}
+    inputs = {key: value for key, value in work.inputs.items() if key not in by_id}
+    if work.input_schema is None and len(inputs) < 50:
+        validate_inputs(executor, inputs, None)
+    else:
+        await asyncio.to_thread(validate_inputs, executor, inputs, work.input_schema)

@@ -1,0 +1,89 @@
+"""News for viewers: "run 17 has news", without data, at most ten times a second per run. May be lost without harm.
+
+The only user of the channel layer. Everything that a viewer shows is read from the rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+logger = logging.getLogger("apflow.publishing")
+
+INTERVAL_S = 0.1
+
+
+def group_name(run_id: int) -> str:
+    """The channel-layer group in which nudges about a run are sent."""
+    return f"run.{run_id}"
+
+
+class Publisher:
+    """Collects nudges from any thread and sends them from the server's event loop."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dirty: set[int] = set()
+        self._sending: asyncio.Task[None] | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Send from *loop* from now on. Without one (tests, commands) nudges only reach the listeners."""
+        self._loop = loop
+
+    def unbind(self) -> None:
+        """Stop sending: the loop is about to close."""
+        self._loop = None
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Call *callback* (from any thread, no arguments) whenever a run of this process has news: the engine's ear."""
+        self._listeners.append(callback)
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Undo `listen`."""
+        self._listeners.remove(callback)
+
+    def poke(self) -> None:
+        """Tell the listeners."""
+        for callback in list(self._listeners):
+            callback()
+
+    def send(self, run_ids: Iterable[int]) -> None:
+        """Nudge the viewers of these runs. Safe from any thread; returns at once."""
+        loop, ids = self._loop, set(run_ids)
+        if loop is not None and ids and not loop.is_closed():
+            loop.call_soon_threadsafe(self._mark, ids)
+
+    def _mark(self, run_ids: set[int]) -> None:
+        self._dirty |= run_ids
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.ensure_future(self._drain())
+
+    async def _drain(self) -> None:
+        layer = get_channel_layer()
+        while self._dirty:
+            ids, self._dirty = self._dirty, set()
+            for run_id in ids:
+                try:
+                    await layer.group_send(group_name(run_id), {"type": "run.nudge", "run_id": run_id})
+                except Exception:
+                    # a lost nudge costs a viewer some latency, never a change: readers poll underneath
+                    logger.warning("nudge of run %s was not sent", run_id, exc_info=True)
+            await asyncio.sleep(INTERVAL_S)
+
+
+publisher = Publisher()
+
+
+def nudge(run_id: int) -> None:
+    """Tell viewers and the engine, once the current transaction has committed, that the run has news."""
+
+    def tell() -> None:
+        publisher.send([run_id])
+        publisher.poke()
+
+    transaction.on_commit(tell)

@@ -1,0 +1,275 @@
+"""The only writer of status: batches of outcomes in, claimed work out, one transaction each.
+
+Guarantee: when `apply` returns, every accepted outcome and every start in its answer is committed, together with its
+events (1, 2, 3 ... per run). If it raises, nothing was written and nothing is known: the next call reads the rows again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from orchestration.domain.changes import Changes, EventDraft
+from orchestration.domain.runstate import RunState
+from orchestration.domain.states import Kind, Status
+from orchestration.domain.taskstate import TaskState
+from orchestration.domain.work import Ending, Outcome, Work
+from orchestration.models import Run
+from orchestration.publishing import publisher
+from orchestration.services.claiming import Claim, collect_results, make_claim
+from orchestration.services.transitions_load import StaleState, load_run
+from orchestration.services.transitions_store import Times, store, store_events, stored
+
+logger = logging.getLogger("apflow.transitions")
+
+LIVE = Status.IN_PROGRESS.value
+LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id"
+STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS (SELECT 1 FROM orchestration_task t
+ WHERE t.run_id = r.id AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))"""
+
+RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0, error = NULL,
+ blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '', started_at = NULL,
+ completed_at = NULL, updated_at = %s WHERE tree_id = %s"""
+
+
+@dataclass(slots=True)
+class Slots:
+    """How many more attempts can be taken, by kind."""
+
+    process: int = 0
+    asynchronous: int = 0
+
+
+@dataclass(slots=True)
+class Applied:
+    """What one transaction did."""
+
+    works: list[Work] = field(default_factory=list)  # started durably: run them now
+    stops: list[tuple[str, int]] = field(default_factory=list)  # (task id, attempt) asked to stop
+    runs: list[int] = field(default_factory=list)  # runs that changed
+    ended: list[tuple[int, Status]] = field(default_factory=list)  # runs that ended, and how
+    active: int = 0  # runs that have not ended
+    waiting: int = 0  # ready tasks for which there was no slot
+    wake_at: datetime | None = None  # the earliest end of a back-off
+
+
+class Transitions:
+    """The engine's view of all active runs, and its door to the rows. Not for use from two threads at once."""
+
+    def __init__(self, worker: str, *, lease_s: float, recovery_limit: int) -> None:
+        self.worker = worker
+        self.lease_s = lease_s
+        self.recovery_limit = recovery_limit
+        self._order = itertools.count()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything that was read: after an error the rows alone know what was committed."""
+        self._states: dict[int, RunState] = {}
+        self._ready: dict[bool, list[tuple[Any, ...]]] = {True: [], False: []}  # by TaskState.isolated
+        self._retries: list[tuple[Any, ...]] = []
+
+    # -- the one transaction ---------------------------------------------------------------------------------------
+
+    def apply(self, outcomes: Sequence[Outcome], free: Slots, *, sweep: bool = False) -> Applied:
+        """Commit *outcomes*, settle what depends on them, and start up to *free* ready tasks, best first over all runs.
+
+        *sweep*: also derive anew the readiness of runs in which nothing moves. Raises DatabaseError (nothing written).
+        Effects: task, attempt, event and run rows; nudges to viewers after the commit.
+        """
+        try:
+            applied, written = self._transaction(outcomes, free, sweep=sweep)
+        except StaleState:
+            self.reset()
+            applied, written = self._transaction(outcomes, free, sweep=sweep)
+        except BaseException:
+            self.reset()
+            raise
+        for state, changes in written:
+            stored(state, changes)
+            state.stored_seq = state.seq
+        applied.ended = [(s.run_id, s.status) for s, _ in written if s.status != Status.IN_PROGRESS]
+        self._states = {run_id: s for run_id, s in self._states.items() if s.status == Status.IN_PROGRESS}
+        applied.runs = [state.run_id for state, _ in written]
+        applied.active = len(self._states)
+        applied.waiting = sum(len(heap) for heap in self._ready.values())
+        publisher.send(applied.runs)
+        return applied
+
+    def _transaction(
+        self, outcomes: Sequence[Outcome], free: Slots, *, sweep: bool
+    ) -> tuple[Applied, list[tuple[RunState, Changes]]]:
+        applied = Applied()
+        now = timezone.now()
+        lease_until = now + timedelta(seconds=self.lease_s)
+        with transaction.atomic(durable=True):
+            self._synchronise(applied, now, sweep=sweep)
+            for outcome in outcomes:
+                self._report(outcome, now)
+            self._wake_retries(applied, now)
+            self._claim(applied, Slots(free.process, free.asynchronous), now)
+            written = [(state, state.take_changes()) for state in self._states.values() if state.changes]
+            for state, changes in written:
+                store(state, changes, now, worker=self.worker, lease_until=lease_until)
+        return applied, written
+
+    def _synchronise(self, applied: Applied, now: datetime, *, sweep: bool) -> None:
+        """Lock the active runs and read again those that somebody else has changed (or that nobody moves)."""
+        with connection.cursor() as cursor:
+            lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+            cursor.execute(LOCK_ACTIVE + lock)
+            active = dict(cursor.fetchall())
+            if sweep:
+                cursor.execute(STUCK)
+                for (run_id,) in cursor.fetchall():
+                    if self._states.pop(run_id, None) is not None:
+                        logger.error("run %s had nothing in progress or ready: deriving its readiness anew", run_id)
+        for run_id in self._states.keys() - active.keys():
+            del self._states[run_id]
+        for run_id, seq in active.items():
+            state = self._states.get(run_id)
+            if state is None or state.seq != seq:
+                self._load(run_id, applied, now)
+
+    def _load(self, run_id: int, applied: Applied, now: datetime) -> None:
+        state = load_run(run_id, recovery_limit=self.recovery_limit)
+        self._states[run_id] = state
+        for task in state.scope:
+            if task.status == Status.PENDING and task.ready_at is not None:
+                self._push_ready(state, task)
+            elif task.status == Status.PENDING and task.retry_at is not None:
+                self._push_retry(state, task)
+        applied.stops += state.stopping()
+        state.derive(now)
+        self._collect(state)
+
+    def _report(self, outcome: Outcome, now: datetime) -> None:
+        state = self._states.get(outcome.run_id)
+        if state is None:
+            _late_after_end(outcome, now)
+            return
+        state.report(outcome, now, random.random())  # noqa: S311  (spreads retries, guards nothing)
+        self._collect(state)
+
+    # -- who is next -----------------------------------------------------------------------------------------------
+
+    def _collect(self, state: RunState) -> None:
+        """Queue what the last step made ready or sent into back-off."""
+        for task in state.changes.ready:
+            self._push_ready(state, task)
+        for task in state.changes.retries:
+            self._push_retry(state, task)
+        state.changes.ready.clear()
+        state.changes.retries.clear()
+
+    def _push_ready(self, state: RunState, task: TaskState) -> None:
+        place = (task.priority, task.ready_at, state.run_id, task.position, next(self._order))
+        heapq.heappush(self._ready[task.isolated], (*place, state, task))
+
+    def _push_retry(self, state: RunState, task: TaskState) -> None:
+        heapq.heappush(self._retries, (task.retry_at, next(self._order), state, task))
+
+    def _wake_retries(self, applied: Applied, now: datetime) -> None:
+        while self._retries:
+            at, _, state, task = self._retries[0]
+            if self._states.get(state.run_id) is state and task.retry_at == at:
+                if at > now:
+                    applied.wake_at = at
+                    return
+                state.wake(task, now)
+                self._collect(state)
+            heapq.heappop(self._retries)
+
+    def _claim(self, applied: Applied, free: Slots, now: datetime) -> None:
+        while picked := self._pick(True, free.process) + self._pick(False, free.asynchronous):
+            results = collect_results(picked)
+            for state, task in picked:
+                claim: Claim = make_claim(state, task, results, now)
+                if claim.work is not None:
+                    applied.works.append(claim.work)
+                    free.process -= task.isolated
+                    free.asynchronous -= not task.isolated
+                self._collect(state)
+
+    def _pick(self, isolated: bool, count: int) -> list[tuple[RunState, TaskState]]:
+        picked: list[tuple[RunState, TaskState]] = []
+        heap = self._ready[isolated]
+        while heap and len(picked) < count:
+            *_, state, task = heapq.heappop(heap)
+            if self._states.get(state.run_id) is state and task.status == Status.PENDING and task.ready_at is not None:
+                task.ready_at = None  # a second entry of the same task in the heap must not start it twice
+                picked.append((state, task))
+        return picked
+
+
+def _late_after_end(outcome: Outcome, now: datetime) -> None:
+    """Log a report for a run that has ended."""
+    if outcome.ending == Ending.PROGRESS:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orchestration_run SET seq = seq + 1 WHERE id = %s RETURNING seq", [outcome.run_id])
+        row = cursor.fetchone()
+        if row is None:
+            return  # the run was deleted meanwhile
+        data = {"ending": outcome.ending.value, "error": outcome.error}
+        event = EventDraft(row[0], Kind.LATE_RESULT, outcome.task_id, outcome.attempt, now, data)
+        store_events(cursor, outcome.run_id, Changes(events=[event]), Times())
+
+
+def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -> RunState:
+    """Cancel tasks of an active run, or the whole of it, inside the caller's transaction.
+
+    *task_ids*: 32 hex digits each; None = the run. Returns the run as it is now. Effects: task, attempt, event and run
+    rows; what is running is asked to stop (the engine does that once it hears of it).
+    """
+    now = timezone.now()
+    state = load_run(run_id, recovery_limit=0)
+    state.derive(now)
+    if task_ids is None:
+        state.cancel_run(reason, now)
+    else:
+        state.cancel([state.tasks[task_id] for task_id in task_ids], reason, now)
+    store(state, state.take_changes(), now)
+    return state
+
+
+def open_run(run: Run, task_ids: Sequence[str] | None) -> None:
+    """Put the scope of a new *run* back to pending and log its start, inside the caller's transaction.
+
+    *task_ids*: 32 hex digits each; None = every task of the tree that is not a link. Sets run.total and run.seq.
+    Nothing of the scope can start before this commits, so nobody reads a result of an earlier run as if it were new.
+    """
+    now = connection.ops.adapt_datetimefield_value(run.started_at)
+    with connection.cursor() as cursor:
+        if task_ids is None:
+            cursor.execute(f"{RESET_TASKS} AND linked_attempt_id IS NULL", [run.pk, now, run.tree_id])
+            run.total = cursor.rowcount
+        else:
+            cursor.executemany(f"{RESET_TASKS} AND id = %s", [(run.pk, now, run.tree_id, i) for i in task_ids])
+            run.total = len(task_ids)
+        data = {"number": run.number, "mode": run.mode, "total": run.total, "retry_of": run.retry_of_id}
+        event = EventDraft(run.seq + 1, Kind.RUN_STARTED, None, None, run.started_at, data)
+        store_events(cursor, run.pk, Changes(events=[event]), Times())
+    run.seq += 1
+    run.save(update_fields=["total", "seq"])
+
+
+def heartbeat(worker: str, lease_s: float) -> int:
+    """Renew the leases of everything that *worker* runs. Returns how many."""
+    now = timezone.now()
+    until = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=lease_s))
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE orchestration_attempt SET lease_expires_at = %s WHERE status = '{LIVE}' AND worker = %s",  # noqa: S608
+            [until, worker],
+        )
+        return int(cursor.rowcount)

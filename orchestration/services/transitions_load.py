@@ -1,0 +1,154 @@
+"""Rows -> RunState: one fixed number of set-based queries, whatever the size of the tree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from orchestration.domain.progression import connect
+from orchestration.domain.runstate import RunState
+from orchestration.domain.states import Status
+from orchestration.domain.taskstate import Edge, TaskState
+from orchestration.domain.work import ENGINE_LOST, UNCOUNTED
+from orchestration.executors import registry
+
+CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
+
+SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
+SELECT_TASKS = """SELECT id, name, executor, priority, position, inputs, params, schemas, timeout_s, max_attempts, backoff,
+ linked_attempt_id, run_id, status, attempt, progress, error, blocked_by_id, ready_at, retry_at, stop_requested_at,
+ stop_reason, started_at, completed_at FROM orchestration_task WHERE tree_id = %s ORDER BY position"""
+SELECT_EDGES = """SELECT d.task_id, d.depends_on_id, d.required, d.map, d.as_key FROM orchestration_dependency d
+ JOIN orchestration_task t ON t.id = d.task_id WHERE t.tree_id = %s ORDER BY d.task_id, d.position"""
+SELECT_TRIES = (
+    "SELECT task_id, error_code, count(*) FROM orchestration_attempt WHERE run_id = %s GROUP BY task_id, error_code"
+)
+SELECT_OWNER = "SELECT owner_id FROM orchestration_tree WHERE id = %s"
+
+
+class StaleState(Exception):
+    """Another writer was first: the rows are not what this view of them says. Load again."""
+
+
+def load_run(run_id: int, *, recovery_limit: int) -> RunState:
+    """The run as its rows say now. Raises StaleState when it is gone. Queries: 4, or 5 when it has started before."""
+    with connection.cursor() as cursor:
+        cursor.execute(SELECT_RUN, [run_id])
+        row = cursor.fetchone()
+        if row is None:
+            raise StaleState(f"run {run_id} is gone")
+        tree_id, seq, cancelled_at, overrides = row
+        cursor.execute(SELECT_TASKS, [tree_id])
+        tasks = {task.id: task for task in (_task(record, run_id) for record in cursor.fetchall())}
+        cursor.execute(SELECT_EDGES, [tree_id])
+        for waiting, awaited, required, mapping, as_key in cursor.fetchall():
+            edge = Edge(tasks[hex_of(awaited)], bool(required), json.loads(mapping) if mapping else None, as_key)
+            tasks[hex_of(waiting)].edges.append(edge)
+        for task in tasks.values():
+            connect(task)
+        _override(tasks, json.loads(overrides))
+        if any(task.attempt and task.in_scope for task in tasks.values()):
+            _count_tries(cursor, run_id, tasks)
+        state = RunState(run_id, seq, tasks.values(), cancelling=cancelled_at is not None)
+        state.recovery_limit = recovery_limit
+        cursor.execute(SELECT_OWNER, [tree_id])
+        state.owner_id = cursor.fetchone()[0]
+    return state
+
+
+def _task(row: Sequence[Any], run_id: int) -> TaskState:
+    executor = registry.find(row[2]) if row[2] else None
+    schemas = json.loads(row[7])
+    status = Status(row[13])
+    return TaskState(
+        id=hex_of(row[0]),
+        name=row[1],
+        executor=row[2],
+        priority=row[3],
+        position=row[4],
+        isolated=executor is not None and executor.isolated,
+        merges=executor is not None and executor.merges_results,
+        cancelable=executor is None or executor.cancelable,
+        inputs=row[5],
+        params=row[6],
+        input_schema=schemas.get("input_schema") if schemas else None,
+        timeout_s=row[8],
+        max_attempts=row[9],
+        backoff=json.loads(row[10]),
+        linked_attempt=row[11],
+        in_scope=row[12] == run_id,
+        status=status,
+        attempt=row[14],
+        progress=row[15],
+        error=row[16],
+        blocked_by=hex_of(row[17]) if row[17] else None,
+        ready_at=time_of(row[18]),
+        retry_at=time_of(row[19]),
+        stop_requested_at=time_of(row[20]),
+        stop_reason=row[21],
+        started_at=time_of(row[22]),
+        completed_at=time_of(row[23]),
+        stored_status=status,
+        stored_attempt=row[14],
+    )
+
+
+def _override(tasks: dict[str, TaskState], overrides: dict[str, Any]) -> None:
+    for task_id, change in overrides.items():
+        task = tasks[UUID(task_id).hex]
+        task.override_inputs = change.get("inputs", {})
+        task.priority = change.get("priority", task.priority)
+        task.timeout_s = change.get("timeout_s", task.timeout_s)
+
+
+def _count_tries(cursor: Any, run_id: int, tasks: dict[str, TaskState]) -> None:
+    cursor.execute(SELECT_TRIES, [run_id])
+    for task_id, code, count in cursor.fetchall():
+        task = tasks[hex_of(task_id)]
+        task.tries += 0 if code in UNCOUNTED else count
+        task.recoveries += count if code == ENGINE_LOST else 0
+
+
+def load_results(tasks: Iterable[TaskState]) -> dict[str, str | None]:
+    """Task id -> JSON text of its result, for completed tasks (links: of the attempt they refer to)."""
+    own = [task for task in tasks if task.linked_attempt is None]
+    linked = {task.linked_attempt: task.id for task in tasks if task.linked_attempt is not None}
+    found: dict[str, str | None] = {}
+    with connection.cursor() as cursor:
+        for part in _chunks([task.id for task in own]):
+            cursor.execute(
+                "SELECT a.task_id, a.result FROM orchestration_attempt a JOIN orchestration_task t "
+                f"ON t.id = a.task_id AND a.number = t.attempt WHERE a.task_id IN ({_marks(part)})",  # noqa: S608
+                part,
+            )
+            found |= {hex_of(task_id): result for task_id, result in cursor.fetchall()}
+        for part in _chunks(list(linked)):
+            cursor.execute(f"SELECT id, result FROM orchestration_attempt WHERE id IN ({_marks(part)})", part)  # noqa: S608
+            found |= {linked[attempt_id]: result for attempt_id, result in cursor.fetchall()}
+    return found
+
+
+def hex_of(value: Any) -> str:
+    """A database's uuid (text on SQLite, UUID on PostgreSQL) as 32 hex digits."""
+    return value if isinstance(value, str) else value.hex
+
+
+def time_of(value: Any) -> datetime | None:
+    """A database's time (text on SQLite) as an aware datetime."""
+    if value is None or isinstance(value, datetime):
+        return value
+    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _chunks(values: list[Any]) -> Iterable[list[Any]]:
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join(["%s"] * len(values))

@@ -1,0 +1,162 @@
+"""RunState -> rows: the set-based SQL of the engine's hot path. Used by transitions.py alone.
+
+Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL; ids travel as 32 hex digits, times through
+the backend's own adapter, JSON as text.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from orchestration.domain.changes import AttemptDraft, AttemptEnd, Changes
+from orchestration.domain.progression import BLOCKED
+from orchestration.domain.runstate import RunState
+from orchestration.domain.states import Status
+from orchestration.domain.taskstate import TaskState
+from orchestration.services.transitions_load import StaleState
+
+LIVE = Status.IN_PROGRESS.value
+
+UPDATE_TASK = """UPDATE orchestration_task SET status = %s, attempt = %s, progress = %s, error = %s, blocked_by_id = %s,
+ ready_at = %s, retry_at = %s, stop_requested_at = %s, stop_reason = %s, started_at = %s, completed_at = %s, updated_at = %s
+ WHERE id = %s AND run_id = %s AND status = %s AND attempt = %s"""
+INSERT_ATTEMPT = """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number, executor,
+ started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log)
+ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')"""
+UPDATE_ATTEMPT = f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s, error_code = %s,
+ traceback = %s, log = %s, lease_expires_at = NULL WHERE task_id = %s AND number = %s AND status = '{LIVE}'"""
+INSERT_EVENT = """INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data)
+ VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+UPDATE_RUN = """UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s, cancelled = %s,
+ blocked = %s, completed_at = %s WHERE id = %s AND seq = %s"""
+
+
+def store(
+    state: RunState, changes: Changes, now: datetime, *, worker: str = "", lease_until: datetime | None = None
+) -> None:
+    """Write one step of one run. Raises StaleState when a row was changed by somebody else meanwhile (roll back!)."""
+    if not changes:
+        return
+    times = Times()
+    with connection.cursor() as cursor:
+        if changes.tasks:
+            cursor.executemany(UPDATE_TASK, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
+            _expect(cursor, len(changes.tasks), "task")
+        if changes.starts:
+            lease = times(lease_until)
+            cursor.executemany(
+                INSERT_ATTEMPT, [_start_row(d, state.run_id, worker, lease, times) for d in changes.starts]
+            )
+        if changes.ends:
+            cursor.executemany(UPDATE_ATTEMPT, [_end_row(end, times) for end in changes.ends])
+            _expect(cursor, len(changes.ends), "attempt")
+        store_events(cursor, state.run_id, changes, times)
+        cursor.execute(UPDATE_RUN, _run_row(state, times, now))
+        _expect(cursor, 1, "run")
+
+
+def stored(state: RunState, changes: Changes) -> None:
+    """Note that *changes* were committed."""
+    for task in changes.tasks.values():
+        task.stored_status, task.stored_attempt = task.status, task.attempt
+
+
+def store_events(cursor: Any, run_id: int, changes: Changes, times: Times) -> None:
+    """Append the events of *changes*; their numbers are the run's next ones."""
+    cursor.executemany(
+        INSERT_EVENT,
+        [
+            (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), _compact(e.data) if e.data else "{}")
+            for e in changes.events
+        ],
+    )
+
+
+def _task_row(task: TaskState, run_id: int, times: Times, now: datetime) -> tuple[Any, ...]:
+    return (
+        task.status.value,
+        task.attempt,
+        task.progress,
+        task.error,
+        task.blocked_by,
+        times(task.ready_at),
+        times(task.retry_at),
+        times(task.stop_requested_at),
+        task.stop_reason,
+        times(task.started_at),
+        times(task.completed_at),
+        times(now),
+        task.id,
+        run_id,
+        task.stored_status.value,
+        task.stored_attempt,
+    )
+
+
+def _start_row(draft: AttemptDraft, run_id: int, worker: str, lease: Any, times: Times) -> tuple[Any, ...]:
+    live = draft.status == Status.IN_PROGRESS
+    return (
+        run_id,
+        worker,
+        lease if live else None,
+        draft.task_id,
+        draft.number,
+        draft.try_number,
+        draft.executor,
+        times(draft.started_at),
+        draft.inputs,
+        draft.provenance,
+        draft.status.value,
+        draft.error,
+        draft.error_code,
+        times(draft.completed_at),
+    )
+
+
+def _end_row(end: AttemptEnd, times: Times) -> tuple[Any, ...]:
+    return (
+        end.status.value,
+        times(end.at),
+        end.result,
+        end.error,
+        end.error_code,
+        end.traceback,
+        end.log,
+        end.task_id,
+        end.number,
+    )
+
+
+def _run_row(state: RunState, times: Times, now: datetime) -> list[Any]:
+    counts = state.counts
+    ended = None if state.status == Status.IN_PROGRESS else now
+    numbers = [counts[s] for s in (Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED, Status.CANCELLED, BLOCKED)]
+    return [state.seq, state.status.value, *numbers, times(ended), state.run_id, state.stored_seq]
+
+
+def _expect(cursor: Any, count: int, what: str) -> None:
+    if cursor.rowcount != count:
+        raise StaleState(f"{cursor.rowcount} of {count} {what} rows were as expected")
+
+
+class Times:
+    """Datetimes as the backend wants them; one step uses few different ones, so each is adapted once."""
+
+    def __init__(self) -> None:
+        self._known: dict[datetime, Any] = {}
+
+    def __call__(self, value: datetime | None) -> Any:
+        if value is None:
+            return None
+        adapted = self._known.get(value)
+        if adapted is None:
+            adapted = self._known[value] = connection.ops.adapt_datetimefield_value(value)
+        return adapted
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
