@@ -120,6 +120,8 @@ def stubborn(path: str):
     )
     subprocess.run([sys.executable, "-c", code, path], check=True)
     subprocess.Popen(["/bin/sleep", "600"])
+    while not os.path.exists(path):
+        time.sleep(0.01)
     with open(path, "a") as file:
         file.write(f"{os.getpid()}\n{os.getppid()}\n")
     time.sleep(600)

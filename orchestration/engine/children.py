@@ -111,11 +111,11 @@ class ChildRunner:
 
     async def _start_server(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-c", _BOOT, json.dumps(self._boot_data(theirs.fileno()))]
-            self._server = await asyncio.to_thread(_spawn, command, theirs.fileno())
         ours.setblocking(False)
         try:
+            with theirs:
+                command = [sys.executable, "-c", _BOOT, json.dumps(self._boot_data(theirs.fileno()))]
+                self._server = await asyncio.to_thread(_spawn, command, theirs.fileno())
             async with asyncio.timeout(START_TIMEOUT_S):
                 greeting = await asyncio.get_running_loop().sock_recv(ours, 1)
         except (TimeoutError, OSError):

@@ -1,0 +1,305 @@
+"""Attempts in child processes: whatever they do ends with them, and nothing of them is left."""
+
+import asyncio
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from orchestration.domain.work import DependencyResult, Ending, Work
+from orchestration.engine.children import ChildRunner
+
+PRELOAD = ("tests.support_executors",)
+GRACE_S = 0.3
+LIMITS = {"max_result_bytes": 1 << 20, "max_log_bytes": 1 << 18}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@asynccontextmanager
+async def running(**changes):
+    options = {"grace_s": GRACE_S, "preload": PRELOAD} | LIMITS
+    runner = await ChildRunner(**options | changes).start()
+    try:
+        yield runner
+    finally:
+        await runner.stop()
+
+
+def work_of(executor, **inputs):
+    return Work(7, "a" * 32, 3, 2, "name", executor, inputs, {})
+
+
+def ignore(_fraction, _message):
+    return None
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One fork server for the tests that leave it as it was: `shared(lambda runner: coroutine)`."""
+    with asyncio.Runner() as loop:
+        runner = loop.run(ChildRunner(grace_s=GRACE_S, preload=PRELOAD, **LIMITS).start())
+        yield lambda call: loop.run(call(runner))
+        loop.run(runner.stop())
+
+
+async def until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+def pids(path):
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def alive(listed):
+    return [pid for pid in listed if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+
+
+def test_a_result_comes_back_with_log_and_context(shared):
+    work = work_of("t_echo", a=[1, "é"])
+    work.dependencies.append(DependencyResult("x", "first", True, "completed", {"r": 1}))
+    seen = []
+
+    outcome = shared(lambda runner: runner.run(work, lambda *report: seen.append(report)))
+    assert (outcome.run_id, outcome.task_id, outcome.attempt) == (7, "a" * 32, 3)
+    assert outcome.ending is Ending.COMPLETED
+    assert '"inputs":{"a":[1,"é"]},"attempt":2' in outcome.result
+    assert f'"key":"7:{"a" * 32}","same":true,"dependencies":["first"]' in outcome.result
+    assert outcome.log == "printed\nlogged\nfrom a program\n"
+    assert seen == [(0.5, "half")]
+    assert f'"pid":{os.getpid()}' not in outcome.result
+
+
+@pytest.fixture(scope="module")
+def outcomes(shared):
+    works = {
+        "async": work_of("t_async", value=5),
+        "none": work_of("t_result", kind="none"),
+        "million": work_of("t_result", kind="million"),
+        "flood": work_of("t_flood"),
+        "database": work_of("t_database"),
+        "value": work_of("t_raise", kind="value"),
+        "broken": work_of("t_raise", kind="broken"),
+        "executor": work_of("t_raise", kind="executor"),
+        "exit": work_of("t_raise", kind="exit"),
+        "interrupt": work_of("t_raise", kind="interrupt"),
+        "generator": work_of("t_raise", kind="generator"),
+        "memory": work_of("t_raise", kind="memory"),
+        "cancelled": work_of("t_raise", kind="cancelled"),
+        "recursion": work_of("t_end", kind="recursion"),
+        "os_exit": work_of("t_end", kind="exit"),
+        "exit_zero": work_of("t_end", kind="exit_zero"),
+        "segfault": work_of("t_end", kind="segfault"),
+        "supervisor": work_of("t_end", kind="kill_supervisor"),
+        "big": work_of("t_result", kind="big"),
+        "nan": work_of("t_result", kind="nan"),
+        "circle": work_of("t_result", kind="circle"),
+        "surrogate": work_of("t_result", kind="surrogate"),
+        "object": work_of("t_result", kind="object"),
+        "error": work_of("t_result", kind="error"),
+        "unknown": work_of("t_eco"),
+        "missing": work_of("t_raise"),
+        "last": work_of("t_async", value=6),
+    }
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = {name: shared(lambda runner, work=work: runner.run(work, ignore)) for name, work in works.items()}
+    found["grown_kib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
+    return found
+
+
+def test_every_way_to_complete(outcomes):
+    assert outcomes["async"].result == '{"value":5}'
+    assert outcomes["none"].result == "null"
+    assert len(outcomes["million"].result) == 1 << 20
+    assert outcomes["database"].result == '{"open":false}'
+
+
+def test_fifty_megabytes_of_output_are_bounded(outcomes):
+    outcome = outcomes["flood"]
+    assert outcome.result == '{"written":50000000}'
+    assert outcome.log.endswith("the end\n")
+    assert "bytes before this were dropped" in outcome.log[:80]
+    assert len(outcome.log) < (1 << 18) + 100
+    assert outcomes["grown_kib"] < 20 * 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "code", "retryable"),
+    [
+        ("value", "ValueError: boom", "executor_error", True),
+        ("broken", "Broken", "executor_error", True),
+        ("executor", "boom", "my_code", False),
+        ("exit", "SystemExit: 3", "executor_error", True),
+        ("interrupt", "KeyboardInterrupt", "executor_error", True),
+        ("generator", "GeneratorExit", "executor_error", True),
+        ("memory", "MemoryError", "executor_error", True),
+        ("cancelled", "CancelledError", "executor_error", True),
+        ("recursion", "RecursionError", "executor_error", True),
+        ("os_exit", "executor process ended without a result (exit code 7)", "worker_lost", True),
+        ("exit_zero", "executor process ended without a result (exit code 0)", "worker_lost", True),
+        ("segfault", "executor process ended without a result (signal SIGSEGV)", "worker_lost", True),
+        ("supervisor", "executor process ended without a result", "worker_lost", True),
+        ("big", "result larger than 1 MiB", "result_too_large", False),
+        ("nan", "result is not JSON: $.x: nan", "result_not_json", False),
+        ("circle", "contains itself", "result_not_json", False),
+        ("surrogate", "surrogate", "result_not_json", False),
+        ("object", "object is not a JSON type", "result_not_json", False),
+        ("error", "it went wrong", "executor_error", True),
+        ("unknown", "did you mean 't_echo'", "unknown_executor", False),
+        ("missing", "input 'kind' is missing", "invalid_inputs", False),
+    ],
+)
+def test_every_way_to_fail_fails_this_attempt_only(outcomes, name, error, code, retryable):
+    outcome = outcomes[name]
+    assert outcome.ending is Ending.FAILED
+    assert error in outcome.error
+    assert (outcome.error_code, outcome.retryable) == (code, retryable)
+    assert outcomes["last"].result == '{"value":6}'
+
+
+def test_a_traceback_is_kept_for_exceptions_and_not_for_chosen_errors(outcomes):
+    assert "raise kinds[kind]" in outcomes["value"].traceback
+    assert outcomes["executor"].traceback == ""
+    assert len(outcomes["recursion"].traceback) <= 32 * 1024
+
+
+def test_progress_is_thinned_out_and_the_last_one_kept(shared):
+    seen, work = [], work_of("t_progress", count=20_000)
+    assert shared(lambda runner: runner.run(work, lambda *report: seen.append(report))).result == "20000"
+    assert seen[-1] == (1.0, "20000")
+    assert len(seen) < 200
+
+
+async def cancelled(runner, executor, path, count, twice=False):
+    """Cancel a running attempt; the seconds it took and the processes that had been seen."""
+    task = asyncio.create_task(runner.run(work_of(executor, path=str(path)), ignore))
+    await until(lambda: len(pids(path)) >= count)
+    started = time.monotonic()
+    task.cancel()
+    if twice:
+        await asyncio.sleep(GRACE_S / 3)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    took, listed = time.monotonic() - started, pids(path)
+    assert alive(listed[:-1]) == []
+    await until(lambda: not alive(listed[-1:]))  # the supervisor, which said that all others are gone
+    return took, listed
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_stubborn_attempt_and_its_detached_grandchild_are_killed(shared, tmp_path, twice):
+    took, listed = shared(lambda runner: cancelled(runner, "t_stubborn", tmp_path / "pids", 3, twice))
+    assert GRACE_S <= took < GRACE_S + 3
+    assert len(listed) == 3
+    assert shared(lambda runner: runner.run(work_of("t_async"), ignore)).ending is Ending.COMPLETED
+
+
+@pytest.mark.parametrize(("executor", "saw"), [("t_cooperative", "cancelled"), ("t_async_cancel", "cancelled True")])
+def test_a_cooperative_attempt_ends_before_the_grace_period(tmp_path, executor, saw):
+    async def go():
+        async with running(grace_s=20) as runner:
+            took, listed = await cancelled(runner, executor, tmp_path / "pids", 2)
+            assert took < 5
+            assert len(listed) == 2
+
+    asyncio.run(go())
+    assert (tmp_path / "pids.saw").read_text() == saw
+
+
+def test_what_an_executor_leaves_behind_is_killed_when_it_completes(shared, tmp_path):
+    outcome = shared(lambda runner: runner.run(work_of("t_leaves", path=str(tmp_path / "pids")), ignore))
+    assert outcome.result == '"done"'
+    assert alive(pids(tmp_path / "pids")[:-1]) == []
+
+
+def test_stop_kills_what_runs(tmp_path):
+    async def go():
+        async with running() as runner:
+            task = asyncio.create_task(runner.run(work_of("t_stubborn", path=str(tmp_path / "pids")), ignore))
+            await until(lambda: len(pids(tmp_path / "pids")) >= 3)
+            await runner.stop()
+            assert alive(pids(tmp_path / "pids")) == []
+            assert (await task).error_code == "worker_lost"
+
+    asyncio.run(go())
+
+
+def test_a_fork_server_that_was_killed_is_replaced():
+    async def go():
+        async with running() as runner:
+            first = runner._server
+            first.kill()
+            first.wait()
+            assert (await runner.run(work_of("t_async"), ignore)).ending is Ending.COMPLETED
+            assert runner._server.pid != first.pid
+
+    asyncio.run(go())
+
+
+def test_a_fork_server_that_cannot_start_says_so(capfd):
+    async def go():
+        runner = ChildRunner(grace_s=1, max_result_bytes=100, max_log_bytes=100, preload=("no.such.module",))
+        outcome = await runner.run(work_of("noop"), ignore)
+        await runner.stop()
+        return outcome
+
+    outcome = asyncio.run(go())
+    assert (outcome.error_code, outcome.retryable) == ("worker_lost", True)
+    assert "fork server did not start" in outcome.error
+    assert "No module named 'no'" in capfd.readouterr().err
+
+
+ENGINE = """
+import asyncio, sys, django
+django.setup()
+from orchestration.domain.work import Work
+from orchestration.engine.children import ChildRunner
+async def main():
+    preload = ("tests.support_executors",)
+    runner = ChildRunner(grace_s=5, max_result_bytes=1 << 20, max_log_bytes=1 << 18, preload=preload)
+    await runner.run(Work(1, "a" * 32, 1, 1, "n", "t_stubborn", {"path": sys.argv[1]}, {}), lambda *_: None)
+asyncio.run(main())
+"""
+
+
+def test_the_death_of_the_engine_kills_everything(tmp_path):
+    engine = subprocess.Popen([sys.executable, "-c", ENGINE, str(tmp_path / "pids")], cwd=ROOT)
+    family = []
+    try:
+        asyncio.run(until(lambda: len(pids(tmp_path / "pids")) >= 3, 30))
+        family = [child.pid for child in psutil.Process(engine.pid).children(recursive=True)]
+    finally:
+        engine.kill()
+        engine.wait()
+    listed = pids(tmp_path / "pids") + family
+    assert len(family) >= 3
+    asyncio.run(until(lambda: not alive(listed), 10))
+
+
+def test_a_hundred_at_once(shared):
+    async def go(runner):
+        works = [work_of("t_async", value=number) for number in range(100)]
+        return await asyncio.gather(*(runner.run(work, ignore) for work in works))
+
+    assert [outcome.result for outcome in shared(go)] == [f'{{"value":{n}}}' for n in range(100)]
+
+
+def test_signals_meant_for_the_whole_group_do_not_end_the_fork_server(shared):
+    async def go(runner):
+        server = runner._server.pid
+        for number in (signal.SIGTERM, signal.SIGINT):
+            os.kill(server, number)
+        assert (await runner.run(work_of("t_async"), ignore)).ending is Ending.COMPLETED
+        return runner._server.pid == server
+
+    assert shared(go)
