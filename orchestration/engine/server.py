@@ -29,7 +29,7 @@ class Engine(Protocol):
     async def stop(self) -> None: ...
 
 
-class EngineServer(Server):  # type: ignore[misc]
+class EngineServer(Server):
     """Serves until a stop signal; the engine starts once the port is open, and stops before the loop ends.
 
     *failure* is set when the port can't be opened or the engine doesn't start; `run` then returns at once.
