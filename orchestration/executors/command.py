@@ -160,8 +160,9 @@ class _Kept:
         self.dropped = 0
 
     def drain(self, pipe: IO[bytes]) -> None:
-        while chunk := pipe.read1(CHUNK):  # type: ignore[attr-defined]
-            self.add(chunk)
+        with pipe:
+            while chunk := os.read(pipe.fileno(), CHUNK):
+                self.add(chunk)
 
     def add(self, chunk: bytes) -> None:
         room = KEEP - len(self.head)

@@ -8,6 +8,8 @@ import functools
 import json
 import ssl
 import time
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import httpcore
@@ -59,16 +61,8 @@ class Http(Executor):
         started = time.monotonic()
         async with _client(GuardedBackend(allow, self.resolver), timeout_s) as client:
             request = _first_request(client, ctx, allow)
-            method, response = request.method, await client.send(request, stream=True)
-            for _ in range(MAX_REDIRECTS + 1):
-                if response.status_code not in REDIRECTS or "location" not in response.headers:
-                    break
-                await response.aclose()
-                request = _next_request(client, response, allow, _secret_headers(ctx.inputs))
-                response = await client.send(request, stream=True)
-            else:
-                await response.aclose()
-                raise ExecutorError(f"more than {MAX_REDIRECTS} redirects", code="too_many_redirects", retryable=False)
+            method = request.method
+            response = await _follow(client, request, allow, _secret_headers(ctx.inputs))
             content = await _read(response)
         found = _answer(response, content) | {
             "method": method,
@@ -78,11 +72,26 @@ class Http(Executor):
         return found
 
 
+async def _follow(
+    client: httpx.AsyncClient, request: httpx.Request, allow: AllowList, secret: frozenset[str]
+) -> httpx.Response:
+    for _ in range(MAX_REDIRECTS + 1):
+        response = await client.send(request, stream=True)
+        if response.status_code not in REDIRECTS or "location" not in response.headers:
+            return response
+        await response.aclose()
+        request = _next_request(client, response, allow, secret)
+    raise ExecutorError(f"more than {MAX_REDIRECTS} redirects", code="too_many_redirects", retryable=False)
+
+
 def _client(backend: GuardedBackend, timeout_s: float) -> httpx.AsyncClient:
     transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False)
     # httpx has no public way to say where a connection goes; only this keeps host name, TLS name and address apart
     transport._pool = httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1)
-    return httpx.AsyncClient(transport=transport, trust_env=False, follow_redirects=False, timeout=timeout_s)
+    headers = {"Accept-Encoding": "gzip", "User-Agent": "apflow"}
+    return httpx.AsyncClient(
+        transport=transport, headers=headers, trust_env=False, follow_redirects=False, timeout=timeout_s
+    )
 
 
 @functools.cache
@@ -197,17 +206,27 @@ def _next_request(
 
 
 async def _read(response: httpx.Response) -> bytes:
-    too_large = ExecutorError("response larger than 10 MiB decoded", code="response_too_large", retryable=False)
-    parts, size = [], 0
+    decode = _decoder(response.headers.get("content-encoding", ""))
+    content = bytearray()
     try:
-        async for part in response.aiter_bytes(64 * 1024):
-            size += len(part)
-            if size > MAX_RESPONSE:
-                raise too_large
-            parts.append(part)
+        async for part in response.aiter_raw(64 * 1024):
+            content += decode(part, MAX_RESPONSE + 1 - len(content))
+            if len(content) > MAX_RESPONSE:
+                raise ExecutorError("response larger than 10 MiB decoded", code="response_too_large", retryable=False)
+    except zlib.error as error:
+        raise ExecutorError(f"response is not what its encoding says: {error}", code="http_error") from error
     finally:
         await response.aclose()
-    return b"".join(parts)
+    return bytes(content)
+
+
+def _decoder(encoding: str) -> Callable[[bytes, int], bytes]:
+    """How to decode one piece to at most so many bytes: a small piece may stand for gigabytes."""
+    if encoding.strip().lower() in {"", "identity"}:
+        return lambda piece, _most: piece
+    if encoding.strip().lower() in {"gzip", "x-gzip", "deflate"}:
+        return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+    raise ExecutorError(f"unknown content encoding '{safe_text(encoding, 60)}'", code="http_error", retryable=False)
 
 
 def _answer(response: httpx.Response, content: bytes) -> dict[str, Any]:

@@ -136,8 +136,8 @@ def check_url(text: Any, allow: AllowList) -> httpx.URL:
         raise invalid_url("only http and https with a host") from None
     if url.scheme not in {"http", "https"} or not host:
         raise invalid_url("only http and https with a host")
-    if url.userinfo or "@" in url.netloc.decode("ascii", "replace"):
-        raise invalid_url("put credentials in secrets (inputs.auth): backslash or user info in URL")
+    if port is not None and not 0 < port < 65536:
+        raise invalid_url("there is no such port")
     host, port = host.lower().rstrip("."), port or (443 if url.scheme == "https" else 80)
     allow.check_port(host, port)
     address = parse_address(host)
@@ -150,6 +150,8 @@ def _plain_host(text: str) -> str:
     """*text* with look-alike digits and dots of its authority made plain, as resolvers would read them."""
     scheme, separator, rest = text.partition("://")
     authority = rest.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0]
+    if "@" in authority:
+        raise invalid_url("put credentials in inputs.auth: backslash or user info in URL")
     plain = unicodedata.normalize("NFKC", authority)
     if any(character in plain for character in "/?#@\\") and plain != authority:
         raise invalid_url("only http and https with a host")
