@@ -27,8 +27,25 @@
     for (const el of $$("[data-since]")) write(el, took(now - Number(el.dataset.since)));
     for (const el of $$("time[data-ago]")) write(el, ago(now - Date.parse(el.dateTime) / 1000));
   };
+  /* the timeline of a run that goes on: its scale grows with the clock */
+  const stretch = () => {
+    const head = $("#run-head");
+    if (!head) return;
+    const start = Number(head.dataset.start);
+    const now = Number(head.dataset.end) || Date.now() / 1000;
+    const scale = 1000 / Math.max(0.001, now - start);
+    for (const svg of $$("svg.tl")) {
+      const { s, e, p } = svg.dataset;
+      const x = Math.min(996, Math.max(0, (Number(s) - start) * scale));
+      const width = Math.min(1000, Math.max(4, ((Number(e) || now) - Number(s)) * scale));
+      const [span, filled] = svg.children;
+      span.setAttribute("x", x); filled.setAttribute("x", x);
+      span.setAttribute("width", width); filled.setAttribute("width", width * Number(p));
+    }
+  };
   tick();
   setInterval(tick, 500);
+  setInterval(() => { if ($("#run-head")?.dataset.active === "1") stretch(); }, 1000);
 
   /* liveness: what the page shows is live, catching up, polled, or old */
   const badge = $("#live");
@@ -96,7 +113,7 @@
     if (!current && first) first.tabIndex = 0;
     const title = $("#run-head")?.dataset.title;
     if (title && document.title !== title) document.title = title;
-    tick();
+    tick(); stretch();
   };
   const fold = (row, shut) => {
     if (!row?.hasAttribute("aria-expanded")) return;

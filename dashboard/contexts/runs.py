@@ -49,6 +49,8 @@ class RunHead:
     started_by: str
     took: str
     since: float
+    start: str  # seconds since 1970, for the timeline
+    end: str
     mode: str
     lineage: tuple[Step, ...]
 
@@ -67,6 +69,18 @@ class RunActions:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """When a task ran, as a bar on the run's own time scale."""
+
+    start: str  # seconds since 1970
+    end: str  # the same; "" while it runs
+    part: str  # share that is done, 0..1
+    x: str  # of 1000
+    width: str
+    filled: str
+
+
+@dataclass(frozen=True, slots=True)
 class RowView:
     """A row of the tree."""
 
@@ -81,6 +95,7 @@ class RowView:
     reused: bool
     folds: bool
     percent: int | None  # progress, only while it means something
+    span: Span | None
     took: str
     since: float
     note: str
@@ -134,6 +149,8 @@ def run_head(run: Run) -> RunHead:
         started_by=run.started_by.get_username() if run.started_by else "—",
         took=duration_words(facts.elapsed_s),
         since=run.started_at.timestamp() if run.is_active else 0,
+        start=f"{run.started_at.timestamp():.3f}",
+        end=f"{run.completed_at.timestamp():.3f}" if run.completed_at else "",
         mode="" if run.mode == "all" else run.mode,
         lineage=tuple(_step(near, run) for near in lineage(run)),
     )
@@ -212,10 +229,29 @@ def row_view(run: Run, row: TaskRow) -> RowView:
         state=State("reused", "reused") if row.reused and row.state == Display.COMPLETED else _state(run, row),
         reused=row.reused,
         folds=row.folds,
-        percent=round(100 * row.progress) if running or 0 < row.progress < 1 else None,
+        percent=round(100 * row.progress) if running and row.progress > 0 else None,
+        span=None if row.reused else _span(run, row),
         took=_took(row),
         since=row.started_at.timestamp() if running and row.started_at else 0,
         note=_note(row),
+    )
+
+
+def _span(run: Run, row: TaskRow) -> Span | None:
+    if row.started_at is None:
+        return None
+    now = timezone.now()
+    scale = 1000 / max(0.001, ((run.completed_at or now) - run.started_at).total_seconds())
+    x = max(0.0, (row.started_at - run.started_at).total_seconds() * scale)
+    width = max(4.0, ((row.completed_at or now) - row.started_at).total_seconds() * scale)
+    part = 1.0 if row.completed_at else row.progress
+    return Span(
+        start=f"{row.started_at.timestamp():.3f}",
+        end=f"{row.completed_at.timestamp():.3f}" if row.completed_at else "",
+        part=f"{part:.3f}",
+        x=f"{min(x, 996.0):.1f}",
+        width=f"{min(width, 1000.0):.1f}",
+        filled=f"{min(width, 1000.0) * part:.1f}",
     )
 
 
