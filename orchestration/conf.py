@@ -20,6 +20,8 @@ class Conf:
     grace_s: float = 5.0  # between asking a process to stop (SIGTERM) and killing it
     shutdown_s: float = 30.0  # how long a graceful stop waits for running tasks
     recovery_limit: int = 3  # how often one task of a run is taken over from a dead engine before it fails
+    executor_limits: dict[str, int] = field(default_factory=dict)  # executor -> attempts of it at a time
+    ageing_s: float = 0.0  # waiting this long is worth one step of priority; 0 = priorities never yield
     default_timeout_s: float = 0.0  # for tasks without timeout_s; 0 = none
     max_inputs_bytes: int = 256 * KIB  # inputs and params of one task, as JSON text
     max_result_bytes: int = 1 * MIB  # result of one task, as JSON text

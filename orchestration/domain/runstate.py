@@ -23,6 +23,16 @@ class RunState(Progression):
 
     owner_id: int | None = None
     recovery_limit = 3
+    max_parallel = 0  # attempts of this run at a time; 0 = as many as there are slots
+
+    @property
+    def room(self) -> int:
+        """How many more attempts the tree's own limit allows."""
+        return self.max_parallel - self.counts[Status.IN_PROGRESS]
+
+    def running(self, executor: str) -> int:
+        """Attempts of *executor* in progress. Looks at the whole scope: asked only for executors with a limit."""
+        return sum(task.status == Status.IN_PROGRESS and task.executor == executor for task in self.scope)
 
     def holds(self, task: TaskState, outcome: Outcome) -> bool:
         """Whether *outcome* comes from the task's live attempt: the fence."""
@@ -156,9 +166,7 @@ class RunState(Progression):
             edge.task.unstarted += 1
         self._touch(task)
         data: dict[str, Any] = {"status": Status.PENDING, "try": task.tries, "delay_s": round(delay, 3)}
-        self._event(
-            Kind.TASK_RETRYING, task, now, {**data, "error": outcome.error, "error_code": outcome.error_code}
-        )
+        self._event(Kind.TASK_RETRYING, task, now, {**data, "error": outcome.error, "error_code": outcome.error_code})
 
     def _close_attempt(self, task: TaskState, outcome: Outcome, status: Status, now: datetime) -> None:
         completed = status == Status.COMPLETED

@@ -96,9 +96,7 @@ def check_transition(current: str, to: str) -> None:
         raise IllegalTransition(f"cannot go from '{current}' to '{to}'")
 
 
-def display_state(
-    status: str, *, active: bool, blocked: bool, ready: bool, retrying: bool, stopping: bool
-) -> Display:
+def display_state(status: str, *, active: bool, blocked: bool, ready: bool, retrying: bool, stopping: bool) -> Display:
     """The state that a page shows. *active*: the task is in the scope of a run that has not ended."""
     if status == Status.IN_PROGRESS:
         return Display.STOPPING if stopping else Display.RUNNING

@@ -12,10 +12,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from orchestration.conf import Conf
+from orchestration.domain.ready_queue import Rules, Slots
 from orchestration.domain.work import ENGINE_LOST, Ending, Outcome
 from orchestration.selectors.attempts import live_attempts
 from orchestration.services import transitions, workers
-from orchestration.services.transitions import Applied, Slots, Transitions
+from orchestration.services.transitions import Applied, Transitions
 
 logger = logging.getLogger("apflow.engine")
 
@@ -32,7 +33,13 @@ class Writer(threading.Thread):
         self._conf = conf
         self._worker = worker
         self._deliver = deliver
-        self._transitions = Transitions(worker, lease_s=conf.lease_s, recovery_limit=conf.recovery_limit)
+        self._transitions = Transitions(
+            worker,
+            lease_s=conf.lease_s,
+            recovery_limit=conf.recovery_limit,
+            default_timeout_s=conf.default_timeout_s,
+            rules=Rules(conf.executor_limits, conf.ageing_s),
+        )
         self._condition = threading.Condition()
         self._queue: list[Outcome] = []
         self._poked = True

@@ -18,6 +18,7 @@ class Tree(models.Model):
     original = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived")
     task_count = models.PositiveIntegerField(default=0)
     run_count = models.PositiveIntegerField(default=0)  # the number of the newest run
+    max_parallel = models.PositiveIntegerField(default=0)  # attempts of one run at a time; 0 = as many as slots
     version = models.PositiveIntegerField(default=1)  # rises with every edit (optimistic lock)
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()

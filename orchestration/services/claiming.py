@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from orchestration.conf import conf
 from orchestration.domain.errors import InputError
 from orchestration.domain.merging import Source, resolve
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import DependencyResult, Work
-from orchestration.services.transitions_load import load_results
+from orchestration.services.transitions_load import compact, load_results
 
 Results = dict[str, str | None]
 
@@ -51,8 +50,13 @@ def collect_results(picked: Iterable[tuple[RunState, TaskState]]) -> Results:
     return results
 
 
-def make_claim(state: RunState, task: TaskState, results: Results, now: datetime) -> Claim:
-    """Start *task*: notes the attempt on *state* and returns the work that belongs to it."""
+def make_claim(
+    state: RunState, task: TaskState, results: Results, now: datetime, *, default_timeout_s: float = 0.0
+) -> Claim:
+    """Start *task*: notes the attempt on *state* and returns the work that belongs to it.
+
+    *default_timeout_s*: for tasks without a timeout of their own; 0 = none.
+    """
     declared: dict[str, Any] = json.loads(task.inputs)
     dependencies = [_dependency(edge, results) for edge in task.edges]
     sources = [
@@ -65,7 +69,7 @@ def make_claim(state: RunState, task: TaskState, results: Results, now: datetime
         state.refuse(task, error, now)
         return Claim(None)
     plain = not sources and not task.override_inputs
-    draft = state.start(task, task.inputs if plain else _compact(inputs), _compact(provenance), now)
+    draft = state.start(task, task.inputs if plain else compact(inputs), compact(provenance), now)
     return Claim(
         Work(
             run_id=state.run_id,
@@ -78,7 +82,7 @@ def make_claim(state: RunState, task: TaskState, results: Results, now: datetime
             params=json.loads(task.params),
             input_schema=task.input_schema,
             dependencies=dependencies,
-            timeout_s=task.timeout_s or conf().default_timeout_s or None,
+            timeout_s=task.timeout_s or default_timeout_s or None,
             max_attempts=task.max_attempts,
             owner_id=state.owner_id,
             isolated=task.isolated,
@@ -96,7 +100,3 @@ def _dependency(edge: Edge, results: Results) -> DependencyResult:
 def _works(task: TaskState) -> bool:
     """Whether *task* has a result of its own: groups have none."""
     return bool(task.executor) or task.linked_attempt is not None
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

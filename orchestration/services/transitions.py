@@ -19,13 +19,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orchestration.domain.changes import Changes, EventDraft
+from orchestration.domain.ready_queue import ReadyQueue, Rules, Slots
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import Ending, Outcome, Work
 from orchestration.models import Run
 from orchestration.publishing import publisher
-from orchestration.services.claiming import Claim, collect_results, make_claim
+from orchestration.services.claiming import collect_results, make_claim
 from orchestration.services.transitions_load import StaleState, load_run
 from orchestration.services.transitions_store import Times, store, store_events, stored
 
@@ -39,14 +40,6 @@ STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND N
 RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0, error = NULL,
  blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '', started_at = NULL,
  completed_at = NULL, updated_at = %s WHERE tree_id = %s"""
-
-
-@dataclass(slots=True)
-class Slots:
-    """How many more attempts can be taken, by kind."""
-
-    process: int = 0
-    asynchronous: int = 0
 
 
 @dataclass(slots=True)
@@ -65,17 +58,27 @@ class Applied:
 class Transitions:
     """The engine's view of all active runs, and its door to the rows. Not for use from two threads at once."""
 
-    def __init__(self, worker: str, *, lease_s: float, recovery_limit: int) -> None:
+    def __init__(
+        self,
+        worker: str,
+        *,
+        lease_s: float,
+        recovery_limit: int,
+        default_timeout_s: float = 0.0,
+        rules: Rules | None = None,
+    ) -> None:
         self.worker = worker
         self.lease_s = lease_s
         self.recovery_limit = recovery_limit
+        self.default_timeout_s = default_timeout_s
+        self._rules = rules or Rules()
         self._order = itertools.count()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was read: after an error the rows alone know what was committed."""
         self._states: dict[int, RunState] = {}
-        self._ready: dict[bool, list[tuple[Any, ...]]] = {True: [], False: []}  # by TaskState.isolated
+        self._ready = ReadyQueue(self._rules, lambda state: self._states.get(state.run_id) is state)
         self._retries: list[tuple[Any, ...]] = []
 
     # -- the one transaction ---------------------------------------------------------------------------------------
@@ -101,7 +104,7 @@ class Transitions:
         self._states = {run_id: s for run_id, s in self._states.items() if s.status == Status.IN_PROGRESS}
         applied.runs = [state.run_id for state, _ in written]
         applied.active = len(self._states)
-        applied.waiting = sum(len(heap) for heap in self._ready.values())
+        applied.waiting = len(self._ready)
         publisher.send(applied.runs)
         return applied
 
@@ -145,7 +148,7 @@ class Transitions:
         self._states[run_id] = state
         for task in state.scope:
             if task.status == Status.PENDING and task.ready_at is not None:
-                self._push_ready(state, task)
+                self._ready.push(state, task)
             elif task.status == Status.PENDING and task.retry_at is not None:
                 self._push_retry(state, task)
         applied.stops += state.stopping()
@@ -165,15 +168,11 @@ class Transitions:
     def _collect(self, state: RunState) -> None:
         """Queue what the last step made ready or sent into back-off."""
         for task in state.changes.ready:
-            self._push_ready(state, task)
+            self._ready.push(state, task)
         for task in state.changes.retries:
             self._push_retry(state, task)
         state.changes.ready.clear()
         state.changes.retries.clear()
-
-    def _push_ready(self, state: RunState, task: TaskState) -> None:
-        place = (task.priority, task.ready_at, state.run_id, task.position, next(self._order))
-        heapq.heappush(self._ready[task.isolated], (*place, state, task))
 
     def _push_retry(self, state: RunState, task: TaskState) -> None:
         heapq.heappush(self._retries, (task.retry_at, next(self._order), state, task))
@@ -190,25 +189,18 @@ class Transitions:
             heapq.heappop(self._retries)
 
     def _claim(self, applied: Applied, free: Slots, now: datetime) -> None:
-        while picked := self._pick(True, free.process) + self._pick(False, free.asynchronous):
+        while picked := self._ready.pick(free, self._running):
             results = collect_results(picked)
             for state, task in picked:
-                claim: Claim = make_claim(state, task, results, now)
+                claim = make_claim(state, task, results, now, default_timeout_s=self.default_timeout_s)
                 if claim.work is not None:
                     applied.works.append(claim.work)
                     free.process -= task.isolated
                     free.asynchronous -= not task.isolated
                 self._collect(state)
 
-    def _pick(self, isolated: bool, count: int) -> list[tuple[RunState, TaskState]]:
-        picked: list[tuple[RunState, TaskState]] = []
-        heap = self._ready[isolated]
-        while heap and len(picked) < count:
-            *_, state, task = heapq.heappop(heap)
-            if self._states.get(state.run_id) is state and task.status == Status.PENDING and task.ready_at is not None:
-                task.ready_at = None  # a second entry of the same task in the heap must not start it twice
-                picked.append((state, task))
-        return picked
+    def _running(self, executor: str) -> int:
+        return sum(state.running(executor) for state in self._states.values())
 
 
 def _late_after_end(outcome: Outcome, now: datetime) -> None:

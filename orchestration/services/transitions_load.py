@@ -17,6 +17,9 @@ from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import ENGINE_LOST, UNCOUNTED
 from orchestration.executors import registry
 
+compact = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode  # one encoder: dumps() would make one per call
 CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
@@ -28,7 +31,7 @@ SELECT_EDGES = """SELECT d.task_id, d.depends_on_id, d.required, d.map, d.as_key
 SELECT_TRIES = (
     "SELECT task_id, error_code, count(*) FROM orchestration_attempt WHERE run_id = %s GROUP BY task_id, error_code"
 )
-SELECT_OWNER = "SELECT owner_id FROM orchestration_tree WHERE id = %s"
+SELECT_TREE = "SELECT owner_id, max_parallel FROM orchestration_tree WHERE id = %s"
 
 
 class StaleState(Exception):
@@ -56,8 +59,8 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
             _count_tries(cursor, run_id, tasks)
         state = RunState(run_id, seq, tasks.values(), cancelling=cancelled_at is not None)
         state.recovery_limit = recovery_limit
-        cursor.execute(SELECT_OWNER, [tree_id])
-        state.owner_id = cursor.fetchone()[0]
+        cursor.execute(SELECT_TREE, [tree_id])
+        state.owner_id, state.max_parallel = cursor.fetchone()
     return state
 
 

@@ -6,7 +6,6 @@ the backend's own adapter, JSON as text.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +16,7 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
-from orchestration.services.transitions_load import StaleState
+from orchestration.services.transitions_load import StaleState, compact
 
 LIVE = Status.IN_PROGRESS.value
 
@@ -70,7 +69,7 @@ def store_events(cursor: Any, run_id: int, changes: Changes, times: Times) -> No
     cursor.executemany(
         INSERT_EVENT,
         [
-            (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), _compact(e.data) if e.data else "{}")
+            (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), compact(e.data) if e.data else "{}")
             for e in changes.events
         ],
     )
@@ -148,15 +147,12 @@ class Times:
 
     def __init__(self) -> None:
         self._known: dict[datetime, Any] = {}
+        self._adapt = connection.ops.adapt_datetimefield_value
 
     def __call__(self, value: datetime | None) -> Any:
         if value is None:
             return None
         adapted = self._known.get(value)
         if adapted is None:
-            adapted = self._known[value] = connection.ops.adapt_datetimefield_value(value)
+            adapted = self._known[value] = self._adapt(value)
         return adapted
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
