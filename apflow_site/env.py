@@ -61,3 +61,14 @@ def env_list(name: str, default: tuple[str, ...] = ()) -> list[str]:
     if text is None:
         return list(default)
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def env_limits(name: str) -> dict[str, int]:
+    """Pairs of variable *name*, written `http=10,command=2`. Raises ImproperlyConfigured for anything else."""
+    limits: dict[str, int] = {}
+    for word in env_list(name):
+        key, _, number = word.partition("=")
+        if not key.strip() or not number.strip().isdecimal() or int(number) < 1:
+            raise ImproperlyConfigured(f"{name}: '{word}' is not of the form executor=number (number at least 1)")
+        limits[key.strip()] = int(number)
+    return limits

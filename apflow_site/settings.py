@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from apflow_site.env import env_bool, env_float, env_int, env_list, env_str
+from apflow_site.env import env_bool, env_float, env_int, env_limits, env_list, env_str
 from apflow_site.secret import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -189,6 +189,8 @@ ORCHESTRATION: dict[str, Any] = {
     "grace_s": env_float("APFLOW_GRACE_S", 5.0, minimum=0.05),
     "shutdown_s": env_float("APFLOW_SHUTDOWN_S", 30.0),
     "recovery_limit": env_int("APFLOW_RECOVERY_LIMIT", 3),
+    "executor_limits": env_limits("APFLOW_EXECUTOR_LIMITS"),
+    "ageing_s": env_float("APFLOW_AGEING_S", 0.0),
     "default_timeout_s": env_float("APFLOW_DEFAULT_TIMEOUT_S", 0.0),
     "http_allow": env_list("APFLOW_HTTP_ALLOW"),
     "http_ports": env_list("APFLOW_HTTP_PORTS", ("80", "443", "8000", "8080", "8443")),

@@ -1,4 +1,4 @@
-"""Everything that can be refused. A door (page, API, command) turns `code`, `field` and the text into its own answer."""
+"""Everything that can be refused. A door (page, API, command) turns code, field and text into its own answer."""
 
 from __future__ import annotations
 

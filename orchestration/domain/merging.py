@@ -86,7 +86,7 @@ def _apply_map(inputs: dict[str, Any], origin: Provenance, source: Source) -> No
 
 
 def _lookup(value: Any, path: str) -> Any:
-    """The value at dotted *path* ('' = everything; list places are numbers). Raises KeyError naming the missing part."""
+    """The value at dotted *path* ('' = everything; list places are numbers). Raises KeyError with what is missing."""
     for part in path.split(".") if path else ():
         if isinstance(value, dict) and part in value:
             value = value[part]

@@ -36,7 +36,7 @@ class Progression:
         self._groups: deque[TaskState] = deque()  # ready groups, completed one after another: a chain must not recurse
 
     def derive(self, now: datetime) -> None:
-        """Find out from the statuses alone what is ready and what is blocked. Idempotent: used at the start and by the sweep."""
+        """Find out from the statuses alone what is ready and what is blocked. Idempotent: for start and sweep."""
         for task in self.scope:
             task.unsettled = sum(not edge.task.settled for edge in task.edges)
         blocked = [(task, by) for task in self.scope if (by := _blocker(task)) is not None]

@@ -1,4 +1,4 @@
-"""One active run in memory: what a start, a report or a cancel changes (see progression.py for what follows from it)."""
+"""One active run in memory: what a start, a report or a cancel changes (progression.py: what follows from it)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine inside a process: an asyncio loop that runs attempts, a thread that commits, a lock against a second one."""
+"""The engine inside a process: a loop that runs attempts, a thread that commits, a lock against a second one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class EmbeddedEngine:
         self._running: dict[tuple[str, int], Running] = {}
         self._waiters: dict[int, list[asyncio.Future[Status]]] = {}
         self._flush: asyncio.TimerHandle | None = None
-        self._warm: asyncio.Task[None] | None = None
+        self._warm: asyncio.Task[ChildRunner] | None = None
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
 
@@ -78,7 +78,7 @@ class EmbeddedEngine:
             self._warm = asyncio.create_task(self._children.start())
 
     async def stop(self) -> None:
-        """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, and let go of everything."""
+        """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, release everything."""
         self._writer.stop_claiming()
         publisher.forget(self._writer.poke)
         tasks = [running.task for running in self._running.values()]

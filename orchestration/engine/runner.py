@@ -82,7 +82,7 @@ class Runner:
 
 
 async def _check_inputs(executor: Executor, work: Work) -> None:
-    """Raises InputError. Results that lie under a dependency's id were put there by us and are nobody's declared input."""
+    """Raises InputError. Results under a dependency's id were put there by us and are nobody's declared input."""
     by_id = {dependency.id for dependency in work.dependencies}
     inputs = {key: value for key, value in work.inputs.items() if key not in by_id}
     if work.input_schema is None and len(inputs) < 50:

@@ -87,7 +87,7 @@ class Writer(threading.Thread):
             connection.close()
 
     def _take_over(self) -> list[Outcome]:
-        """Reports for everything that a dead predecessor left in progress: there is one engine, so all of it is lost."""
+        """Reports for everything a dead predecessor left in progress: there is one engine, so all of it is lost."""
         lost = [
             Outcome(run_id, task_id, number, Ending.LOST, error="its engine ended", error_code=ENGINE_LOST)
             for run_id, task_id, number, _worker in live_attempts(except_worker=self._worker)
@@ -120,7 +120,7 @@ class Writer(threading.Thread):
         except (OperationalError, InterfaceError) as error:
             self._pause_after(error, batch)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001  logged there; the thread must live on, whatever one report contains
             self._isolate_poison(batch)
             return
         if sweep:
@@ -159,7 +159,7 @@ class Writer(threading.Thread):
         workers.beat(self._worker)
         self._beat_at = monotonic() + self._conf.heartbeat_s
 
-    def _pause_after(self, error: DatabaseError, batch: list[Outcome]) -> None:
+    def _pause_after(self, error: OperationalError | InterfaceError, batch: list[Outcome]) -> None:
         """The database is locked, full or gone: keep every report and try again. What was started by a commit whose
         answer got lost is found by comparing rows with what this process runs."""
         pause = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
@@ -175,7 +175,7 @@ class Writer(threading.Thread):
             self._queue = orphans + self._queue
 
     def _isolate_poison(self, batch: list[Outcome]) -> None:
-        """One report that cannot be stored must not hold up the others: it fails its own task, and says so in the log."""
+        """One report that cannot be stored must not hold up the others: it fails its own task only."""
         logger.exception("a batch of %d reports cannot be stored", len(batch))
         if len(batch) > 1:
             for outcome in batch:

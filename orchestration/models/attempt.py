@@ -39,14 +39,16 @@ class Attempt(models.Model):
             ),
             models.CheckConstraint(condition=Q(status__in=RUN_STATUS_VALUES), name="attempt_status_known"),
             models.CheckConstraint(
-                condition=Q(result__isnull=True) | Q(status=Status.COMPLETED.value), name="attempt_result_only_completed"
+                condition=Q(result__isnull=True) | Q(status=Status.COMPLETED.value),
+                name="attempt_result_only_completed",
             ),
             models.CheckConstraint(
                 condition=Q(error__isnull=True) | Q(status__in=[Status.FAILED.value, Status.CANCELLED.value]),
                 name="attempt_error_only_when_failed",
             ),
             models.CheckConstraint(
-                condition=Q(status=Status.IN_PROGRESS.value) ^ Q(completed_at__isnull=False), name="attempt_ended_has_time"
+                condition=Q(status=Status.IN_PROGRESS.value) ^ Q(completed_at__isnull=False),
+                name="attempt_ended_has_time",
             ),
         ]
 

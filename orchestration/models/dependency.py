@@ -14,7 +14,7 @@ class Dependency(models.Model):
     position = models.PositiveIntegerField(default=0)  # listed order: decides who wins when results are merged
     required = models.BooleanField(default=True)
     map = models.JSONField(null=True, blank=True)  # {"input field": "path.in.result"}
-    as_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001  (null: no key; "" is a legal key)
+    as_key = models.CharField(max_length=255, null=True, blank=True)  # null: no key; "" is a legal one
 
     class Meta:
         ordering = ["task_id", "position"]
@@ -22,9 +22,7 @@ class Dependency(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["task", "depends_on"], name="dependency_once"),
             models.CheckConstraint(condition=~Q(task=F("depends_on")), name="dependency_not_on_itself"),
-            models.CheckConstraint(
-                condition=Q(map__isnull=True) | Q(as_key__isnull=True), name="dependency_map_or_as"
-            ),
+            models.CheckConstraint(condition=Q(map__isnull=True) | Q(as_key__isnull=True), name="dependency_map_or_as"),
         ]
 
     def __str__(self) -> str:

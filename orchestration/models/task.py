@@ -48,7 +48,13 @@ class Task(models.Model):
     progress = models.FloatField(default=0.0)  # 0.0..1.0
     error = models.TextField(null=True, blank=True)
     blocked_by = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )  # the required dependency that will not complete: this task stays pending in this run
     ready_at = models.DateTimeField(null=True, blank=True)  # since when it waits only for a slot
     retry_at = models.DateTimeField(null=True, blank=True)  # not before: back-off
@@ -73,7 +79,8 @@ class Task(models.Model):
                 name="task_error_only_when_failed",
             ),
             models.CheckConstraint(
-                condition=Q(completed_at__isnull=False) | Q(status__in=[Status.PENDING.value, Status.IN_PROGRESS.value]),
+                condition=Q(completed_at__isnull=False)
+                | Q(status__in=[Status.PENDING.value, Status.IN_PROGRESS.value]),
                 name="task_terminal_has_time",
             ),
             models.CheckConstraint(

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
-from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.db.models import Model, Q, QuerySet
 
 from orchestration.domain.errors import Forbidden, NotFound
 from orchestration.models import Run, Task, Tree, TreeShare
@@ -91,10 +91,10 @@ def task_for_run(user: Any, task_id: UUID | str) -> Task:
     return task
 
 
-def _one(queryset: QuerySet[Any], pk: Any, noun: str) -> Any:
+def _one[M: Model](queryset: QuerySet[M], pk: Any, noun: str) -> M:
     try:
         return queryset.get(pk=pk)
-    except (queryset.model.DoesNotExist, ValidationError, ValueError, OverflowError):
+    except (ObjectDoesNotExist, ValidationError, ValueError, OverflowError):
         raise NotFound(f"no {noun} {pk}") from None
 
 

@@ -7,7 +7,7 @@ from orchestration.models import Attempt
 
 
 def live_attempts(*, worker: str | None = None, except_worker: str | None = None) -> list[tuple[int, str, int, str]]:
-    """(run id, task id as 32 hex digits, attempt number, worker) of every attempt in progress, of one worker or of all others."""
+    """Every attempt in progress, of one worker or of all others: (run id, task id as 32 hex digits, number, worker)."""
     attempts = Attempt.objects.filter(status=Status.IN_PROGRESS.value)
     if worker is not None:
         attempts = attempts.filter(worker=worker)

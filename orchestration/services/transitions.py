@@ -1,7 +1,8 @@
 """The only writer of status: batches of outcomes in, claimed work out, one transaction each.
 
-Guarantee: when `apply` returns, every accepted outcome and every start in its answer is committed, together with its
-events (1, 2, 3 ... per run). If it raises, nothing was written and nothing is known: the next call reads the rows again.
+Guarantee: when `apply` returns, every accepted outcome and every start in its answer is committed, together with
+their events (1, 2, 3 ... per run). If it raises, nothing was written and nothing is known: the next call reads the
+rows again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -34,11 +34,13 @@ logger = logging.getLogger("apflow.transitions")
 
 LIVE = Status.IN_PROGRESS.value
 LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id"
-STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS (SELECT 1 FROM orchestration_task t
- WHERE t.run_id = r.id AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))"""
+STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS
+ (SELECT 1 FROM orchestration_task t WHERE t.run_id = r.id AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at
+ IS NOT NULL))"""
 
-RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0, error = NULL,
- blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '', started_at = NULL,
+RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0,
+ error = NULL, blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '',
+ started_at = NULL,
  completed_at = NULL, updated_at = %s WHERE tree_id = %s"""
 
 
@@ -78,8 +80,8 @@ class Transitions:
     def reset(self) -> None:
         """Forget everything that was read: after an error the rows alone know what was committed."""
         self._states: dict[int, RunState] = {}
-        self._ready = ReadyQueue(self._rules, lambda state: self._states.get(state.run_id) is state)
-        self._retries: list[tuple[Any, ...]] = []
+        self._ready = ReadyQueue(self._rules, self._is_current)
+        self._retries: list[tuple[datetime, int, RunState, TaskState]] = []
 
     # -- the one transaction ---------------------------------------------------------------------------------------
 
@@ -175,12 +177,14 @@ class Transitions:
         state.changes.retries.clear()
 
     def _push_retry(self, state: RunState, task: TaskState) -> None:
+        if task.retry_at is None:
+            return
         heapq.heappush(self._retries, (task.retry_at, next(self._order), state, task))
 
     def _wake_retries(self, applied: Applied, now: datetime) -> None:
         while self._retries:
             at, _, state, task = self._retries[0]
-            if self._states.get(state.run_id) is state and task.retry_at == at:
+            if self._is_current(state) and task.retry_at == at:
                 if at > now:
                     applied.wake_at = at
                     return
@@ -198,6 +202,9 @@ class Transitions:
                     free.process -= task.isolated
                     free.asynchronous -= not task.isolated
                 self._collect(state)
+
+    def _is_current(self, state: RunState) -> bool:
+        return self._states.get(state.run_id) is state
 
     def _running(self, executor: str) -> int:
         return sum(state.running(executor) for state in self._states.values())
@@ -261,7 +268,7 @@ def heartbeat(worker: str, lease_s: float) -> int:
     until = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=lease_s))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE orchestration_attempt SET lease_expires_at = %s WHERE status = '{LIVE}' AND worker = %s",  # noqa: S608
+            f"UPDATE orchestration_attempt SET lease_expires_at = %s WHERE status = '{LIVE}' AND worker = %s",
             [until, worker],
         )
         return int(cursor.rowcount)

@@ -17,15 +17,14 @@ from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import ENGINE_LOST, UNCOUNTED
 from orchestration.executors import registry
 
-compact = json.JSONEncoder(
-    ensure_ascii=False, separators=(",", ":")
-).encode  # one encoder: dumps() would make one per call
+compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+# one encoder for all: dumps() with separators would make one per call
 CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
-SELECT_TASKS = """SELECT id, name, executor, priority, position, inputs, params, schemas, timeout_s, max_attempts, backoff,
- linked_attempt_id, run_id, status, attempt, progress, error, blocked_by_id, ready_at, retry_at, stop_requested_at,
- stop_reason, started_at, completed_at FROM orchestration_task WHERE tree_id = %s ORDER BY position"""
+SELECT_TASKS = """SELECT id, name, executor, priority, position, inputs, params, schemas, timeout_s, max_attempts,
+ backoff, linked_attempt_id, run_id, status, attempt, progress, error, blocked_by_id, ready_at, retry_at,
+ stop_requested_at, stop_reason, started_at, completed_at FROM orchestration_task WHERE tree_id = %s ORDER BY position"""
 SELECT_EDGES = """SELECT d.task_id, d.depends_on_id, d.required, d.map, d.as_key FROM orchestration_dependency d
  JOIN orchestration_task t ON t.id = d.task_id WHERE t.tree_id = %s ORDER BY d.task_id, d.position"""
 SELECT_TRIES = (
@@ -126,12 +125,12 @@ def load_results(tasks: Iterable[TaskState]) -> dict[str, str | None]:
         for part in _chunks([task.id for task in own]):
             cursor.execute(
                 "SELECT a.task_id, a.result FROM orchestration_attempt a JOIN orchestration_task t "
-                f"ON t.id = a.task_id AND a.number = t.attempt WHERE a.task_id IN ({_marks(part)})",  # noqa: S608
+                f"ON t.id = a.task_id AND a.number = t.attempt WHERE a.task_id IN ({_marks(part)})",
                 part,
             )
             found |= {hex_of(task_id): result for task_id, result in cursor.fetchall()}
         for part in _chunks(list(linked)):
-            cursor.execute(f"SELECT id, result FROM orchestration_attempt WHERE id IN ({_marks(part)})", part)  # noqa: S608
+            cursor.execute(f"SELECT id, result FROM orchestration_attempt WHERE id IN ({_marks(part)})", part)
             found |= {linked[attempt_id]: result for attempt_id, result in cursor.fetchall()}
     return found
 

@@ -21,17 +21,19 @@ from orchestration.services.transitions_load import StaleState, compact
 LIVE = Status.IN_PROGRESS.value
 
 UPDATE_TASK = """UPDATE orchestration_task SET status = %s, attempt = %s, progress = %s, error = %s, blocked_by_id = %s,
- ready_at = %s, retry_at = %s, stop_requested_at = %s, stop_reason = %s, started_at = %s, completed_at = %s, updated_at = %s
+ ready_at = %s, retry_at = %s, stop_requested_at = %s, stop_reason = %s, started_at = %s, completed_at = %s,
+ updated_at = %s
  WHERE id = %s AND run_id = %s AND status = %s AND attempt = %s"""
-INSERT_ATTEMPT = """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number, executor,
- started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log)
+INSERT_ATTEMPT = """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number,
+ executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log)
  VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')"""
-UPDATE_ATTEMPT = f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s, error_code = %s,
- traceback = %s, log = %s, lease_expires_at = NULL WHERE task_id = %s AND number = %s AND status = '{LIVE}'"""
+UPDATE_ATTEMPT = f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
+ error_code = %s, traceback = %s, log = %s, lease_expires_at = NULL
+ WHERE task_id = %s AND number = %s AND status = '{LIVE}'"""
 INSERT_EVENT = """INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data)
  VALUES (%s, %s, %s, %s, %s, %s, %s)"""
-UPDATE_RUN = """UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s, cancelled = %s,
- blocked = %s, completed_at = %s WHERE id = %s AND seq = %s"""
+UPDATE_RUN = """UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s,
+ cancelled = %s, blocked = %s, completed_at = %s WHERE id = %s AND seq = %s"""
 
 
 def store(
