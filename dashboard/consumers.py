@@ -20,6 +20,7 @@ from orchestration.models import Run
 from orchestration.selectors.access import runs_for_read
 from orchestration.selectors.runs import Window
 
+BODY_S = 0.4  # pause after a morph of all rows: the browser has to draw it
 RECHECK_S = 5.0  # how often rights are looked at again
 NOT_SIGNED_IN = 4403  # codes that the page does not reconnect on
 NOT_FOUND = 4404
@@ -89,10 +90,11 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         ]
         mine = frame.changed & self._ids
         if self._window.filtered or len(mine) > live.MANY:
-            parts.append(await frame.once(f"body {self._window}", self._body))
-        else:
-            rows = await frame.once("rows", lambda: database_sync_to_async(live.changed_html)(run, frame.changed))
-            parts += [html for task_id, html in rows.items() if task_id in self._ids]
+            await self.send("".join([*parts, await frame.once(f"body {self._window}", self._body)]))
+            await asyncio.sleep(BODY_S)  # what happens meanwhile is in the next frame
+            return
+        rows = await frame.once("rows", lambda: database_sync_to_async(live.changed_html)(run, frame.changed))
+        parts += [html for task_id, html in rows.items() if task_id in self._ids]
         await self.send("".join(parts))
 
     async def _body(self) -> str:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from dashboard.contexts.runs import row_view, rows_view, run_actions, run_head
 from orchestration.models import Run
-from orchestration.selectors.runs import Rows, Window, changed_rows, pending_dependents, run_rows
+from orchestration.selectors.runs import Rows, Window, changed_rows, group_ancestors, pending_dependents, run_rows
 
 MANY = 50  # changed rows above which one morph of all rows is cheaper
 
@@ -44,8 +44,8 @@ def actions_html(run: Run, *, allowed: bool) -> str:
 
 
 def changed_html(run: Run, ids: Collection[UUID]) -> dict[UUID, str]:
-    """Each of the tasks *ids*, and each that waits for one of them, as a row in a partial."""
-    rows = changed_rows(run, {*ids, *pending_dependents(run, ids)})
+    """Each of the tasks *ids*, each that waits for one of them and the groups above, as a row in a partial."""
+    rows = changed_rows(run, {*ids, *pending_dependents(run, ids), *group_ancestors(run, ids)})
     row = get_template("dashboard/run_row.html")
     return {r.id: partial(f"#t-{r.id.hex}", row.render({"row": row_view(run, r)})) for r in rows}
 

@@ -39,8 +39,10 @@
       const x = Math.min(996, Math.max(0, (Number(s) - start) * scale));
       const width = Math.min(1000, Math.max(4, ((Number(e) || now) - Number(s)) * scale));
       const [span, filled] = svg.children;
-      span.setAttribute("x", x); filled.setAttribute("x", x);
-      span.setAttribute("width", width); filled.setAttribute("width", width * Number(p));
+      span.setAttribute("x", x);
+      span.setAttribute("width", width);
+      filled?.setAttribute("x", x);
+      filled?.setAttribute("width", width * Number(p));
     }
   };
   tick();
@@ -94,7 +96,13 @@
   const rows = () => $$("#rows > tr[aria-level]");
   const folded = new Set();
   const level = (row) => Number(row.getAttribute("aria-level"));
+  let due = false;
   const settle = () => {
+    if (!due) queueMicrotask(arrange);
+    due = true;
+  };
+  const arrange = () => {
+    due = false;
     const list = rows();
     let limit = Infinity, first = null, current = false;
     for (const row of list) {

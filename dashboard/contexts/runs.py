@@ -96,6 +96,7 @@ class RowView:
     folds: bool
     percent: int | None  # progress, only while it means something
     span: Span | None
+    group: bool  # shows the progress of what is under it
     took: str
     since: float
     note: str
@@ -218,6 +219,7 @@ def _chips(base: str, window: Window) -> tuple[Chip, ...]:
 def row_view(run: Run, row: TaskRow) -> RowView:
     """*row* ready to be shown."""
     running = row.state in {Display.RUNNING, Display.STOPPING}
+    is_group = row.folds and not row.executor
     return RowView(
         id=f"t-{row.id.hex}",
         url=f"/tasks/{row.id}?run={run.pk}",
@@ -229,12 +231,20 @@ def row_view(run: Run, row: TaskRow) -> RowView:
         state=State("reused", "reused") if row.reused and row.state == Display.COMPLETED else _state(run, row),
         reused=row.reused,
         folds=row.folds,
-        percent=round(100 * row.progress) if running and row.progress > 0 else None,
-        span=None if row.reused else _span(run, row),
-        took=_took(row),
+        percent=_percent(row),
+        span=None if row.reused or is_group else _span(run, row),
+        group=row.group is not None,
+        took="" if is_group else _took(row),
         since=row.started_at.timestamp() if running and row.started_at else 0,
         note=_note(row),
     )
+
+
+def _percent(row: TaskRow) -> int | None:
+    if row.group is not None:
+        return round(100 * row.group.progress)
+    running = row.state in {Display.RUNNING, Display.STOPPING}
+    return round(100 * row.progress) if running and row.progress > 0 else None
 
 
 def _span(run: Run, row: TaskRow) -> Span | None:
@@ -258,6 +268,8 @@ def _span(run: Run, row: TaskRow) -> Span | None:
 def _state(run: Run, row: TaskRow) -> State:
     if row.state == Display.IDLE and not run.is_active:
         return State(row.state, "not run")
+    if row.group is not None and row.state == Display.COMPLETED and row.group.ended < row.group.leaves:
+        return State("running", "running") if row.group.running else State("waiting", "waiting")
     return State(row.state, str(row.state))
 
 
@@ -271,6 +283,8 @@ def _took(row: TaskRow) -> str:
 def _note(row: TaskRow) -> str:
     if row.reused:
         return "not part of this run"
+    if row.group is not None and not row.error and row.state != Display.BLOCKED:
+        return f"{row.group.done:,} of {row.group.leaves:,} done"
     if row.error:
         return _first_line(row.error)
     if row.state == Display.BLOCKED:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestration.domain.states import Status
 
 MAX_NAMED = 3  # failures named in a sentence
-MAX_ERROR = 90  # characters of an error quoted in a sentence
+MAX_ERROR = 70  # characters of an error quoted in a sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from orchestration.domain.states import Display, Kind, Status, display_state
+from orchestration.domain.states import TERMINAL, Display, Kind, Status, display_state
 from orchestration.domain.story import Failure, RunFacts
 from orchestration.models import Attempt, Dependency, Event, Run, Task
 from orchestration.selectors.access import runs_for_read
@@ -43,6 +43,18 @@ class TaskRow:
     blocked_by_status: str
     waits: tuple[str, ...] = ()  # names of dependencies that have not ended, at most MAX_WAITS
     waits_more: int = 0
+    group: Group | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What is under a task that does no work itself: its progress is the mean over its leaves."""
+
+    leaves: int
+    done: int  # completed
+    ended: int  # completed, failed or cancelled
+    running: int
+    progress: float  # 0.0..1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,17 @@ def pending_dependents(run: Run, ids: Collection[UUID]) -> set[UUID]:
     return set(found.values_list("task_id", flat=True))
 
 
+def group_ancestors(run: Run, ids: Collection[UUID]) -> set[UUID]:
+    """The groups above the tasks *ids*: their progress changes with them."""
+    found, path = set(), []
+    for task_id, depth, executor in _outline(run, "pk", "depth", "executor"):
+        del path[depth:]
+        path.append(None if executor else task_id)
+        if task_id in ids:
+            found.update(path[:-1])
+    return {task_id for task_id in found if task_id is not None}
+
+
 def events_after(run_id: int, seq: int, limit: int = 5000) -> list[tuple[int, UUID | None, str]]:
     """(seq, task id, kind) of the events after *seq*, oldest first."""
     events = Event.objects.filter(run_id=run_id, seq__gt=seq).order_by("seq")
@@ -186,10 +209,11 @@ def _rows(run: Run, values: list[dict[str, Any]]) -> list[TaskRow]:
     past = _past_attempts(run, [v["id"] for v in newer]) if newer else {}
     stuck = _blocked_then(run) if newer else set()
     waits = _waits(run, [v["id"] for v in values if v["status"] == Status.PENDING and v["run_id"] == run.pk])
+    groups = _groups(run) if run.is_active and any(v["folds"] and not v["executor"] for v in values) else {}
     rows = []
     for value in values:
         if value["run_id"] == run.pk:
-            rows.append(_now(run, value, waits.get(value["id"], [])))
+            rows.append(_now(run, value, waits.get(value["id"], []), groups.get(value["id"])))
         elif value["run_id"] is not None and value["run_id"] > run.pk:
             rows.append(_then(value, past.get(value["id"]), blocked=value["id"] in stuck))
         else:
@@ -197,7 +221,7 @@ def _rows(run: Run, values: list[dict[str, Any]]) -> list[TaskRow]:
     return rows
 
 
-def _now(run: Run, value: dict[str, Any], waits: list[str]) -> TaskRow:
+def _now(run: Run, value: dict[str, Any], waits: list[str], group: Group | None) -> TaskRow:
     state = display_state(
         value["status"],
         active=run.is_active,
@@ -207,7 +231,28 @@ def _now(run: Run, value: dict[str, Any], waits: list[str]) -> TaskRow:
         stopping=value["stop_requested_at"] is not None,
     )
     waits = waits if state == Display.WAITING else []
-    return _row(value, state, waits=tuple(waits[:MAX_WAITS]), waits_more=max(0, len(waits) - MAX_WAITS))
+    return _row(value, state, waits=tuple(waits[:MAX_WAITS]), waits_more=max(0, len(waits) - MAX_WAITS), group=group)
+
+
+def _outline(run: Run, *fields: str) -> Iterable[Any]:
+    return Task.objects.filter(tree_id=run.tree_id).order_by("position").values_list(*fields)
+
+
+def _groups(run: Run) -> dict[UUID, Group]:
+    """Every group of the tree. One walk backwards over the outline: what is under a task comes before it."""
+    groups: dict[UUID, Group] = {}
+    below: dict[int, list[float]] = {}  # depth -> sums over the subtrees seen since their parent: leaves, done, ...
+    tasks = list(_outline(run, "pk", "depth", "executor", "status", "progress"))
+    for task_id, depth, executor, status, progress in reversed(tasks):
+        own = below.pop(depth + 1, None)
+        if own is None or executor:
+            leaf = [1, status == Status.COMPLETED, status in TERMINAL, status == Status.IN_PROGRESS, progress]
+            own = leaf if own is None else [a + b for a, b in zip(own, leaf, strict=True)]
+        elif own:
+            leaves = int(own[0])
+            groups[task_id] = Group(leaves, int(own[1]), int(own[2]), int(own[3]), own[4] / leaves)
+        below[depth] = [a + b for a, b in zip(below.get(depth, [0] * 5), own, strict=True)]
+    return groups
 
 
 def _then(value: dict[str, Any], attempt: Attempt | None, *, blocked: bool) -> TaskRow:

@@ -1,0 +1,102 @@
+"""An operator's first day: run a sample, watch it live, alone and together, and through a crash of the server."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+sync_api = pytest.importorskip("playwright.sync_api")
+expect = sync_api.expect
+LONG_MS = 90_000
+
+MAKE_USERS = """
+from django.contrib.auth.models import Group, User
+from orchestration.models import Tree, TreeShare
+for name in ("bob", "eve"):
+    user, made = User.objects.get_or_create(username=name)
+    user.set_password("a long secret 1")
+    user.save()
+    user.groups.add(Group.objects.get(name="operator"))
+report = Tree.objects.get(name="Server health report")
+TreeShare.objects.update_or_create(tree=report, user=User.objects.get(username="bob"))
+"""
+
+
+def start(page, name):
+    """Press Run in the list of trees; the address of the run page."""
+    page.goto("/trees/")
+    page.get_by_role("button", name=f"Run {name}").click()
+    page.wait_for_url(re.compile(r"/runs/\d+"))
+    return page.url
+
+
+def ended(page, words, timeout=30_000):
+    expect(page.locator("#story")).to_contain_text(words, timeout=timeout)
+    expect(page.locator("#live")).to_contain_text("up to date", timeout=timeout)
+
+
+def test_the_health_report_runs_live_to_its_result(window):
+    page = window()
+    start(page, "Server health report")
+    ended(page, "Completed")
+    rows = page.locator("#rows tr[aria-level]")
+    expect(rows).not_to_have_count(0)
+    expect(page.locator("#rows tr:not([data-state=completed])")).to_have_count(0)
+    page.locator("#rows").get_by_role(
+        "link", name=re.compile("report|summary|Aggregate|Merge", re.IGNORECASE)
+    ).last.click()
+    expect(page.locator("#result")).not_to_be_empty()
+
+
+def test_a_second_viewer_sees_the_same_and_a_stranger_nothing(window, server):
+    server.run_python(MAKE_USERS)
+    ann, bob, eve = window(), window("bob", "a long secret 1"), window("eve", "a long secret 1")
+    url = start(ann, "Server health report")
+    bob.goto(url)
+    for page in (ann, bob):
+        ended(page, "Completed")
+    assert bob.locator("#story").inner_text() == ann.locator("#story").inner_text()
+    expect(bob.get_by_role("button", name=re.compile("Re-run"))).to_have_count(0)
+    assert eve.goto(url).status == 404
+    window.complaints[:] = [c for c in window.complaints if "404" not in c]
+
+
+def test_the_tree_is_worked_by_keys(window):
+    page = window()
+    start(page, "Load daily orders")
+    ended(page, "Completed")
+    first = page.locator("#rows tr[aria-level]").first
+    first.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(first).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("#rows tr[aria-level]:visible")).to_have_count(1)
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#rows tr[aria-level]").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/tasks/"))
+
+
+def test_a_run_is_cancelled_with_a_reason(window):
+    page = window()
+    start(page, "Index the archive")
+    page.get_by_role("button", name=re.compile("^Cancel")).first.click()
+    page.get_by_label("Reason").fill("wrong shelf")
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel")).click()
+    ended(page, "wrong shelf")
+    expect(page.get_by_role("button", name=re.compile("Re-run .* not done"))).to_be_visible()
+
+
+@pytest.mark.fault
+def test_the_page_survives_a_crash_of_the_server(window, server):
+    page = window()
+    start(page, "Index the archive")
+    expect(page.locator("#rows tr[data-state=completed]").first).to_be_visible()
+    server.kill()
+    expect(page.locator("#live")).to_contain_text("offline")
+    server.up()
+    ended(page, "Completed", timeout=LONG_MS)
+    expect(page.locator("#rows tr:not([data-state=completed])")).to_have_count(0)
+    window.complaints[:] = [c for c in window.complaints if "ERR_CONNECTION" not in c and "htmx:ws:error" not in c]
