@@ -17,7 +17,7 @@ from twisted.internet import reactor as twisted_reactor
 log = logging.getLogger("apflow.server")
 reactor: Any = twisted_reactor  # a module to the type checker
 
-MAX_MESSAGE_BYTES = 65536  # of a WebSocket
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # of a WebSocket, both ways: a window of 500 rows is 400 kB
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
