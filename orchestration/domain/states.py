@@ -58,6 +58,7 @@ class Kind(StrEnum):
     TASK_STOPPING = "task_stopping"
     TASK_BLOCKED = "task_blocked"
     TASK_RETRYING = "task_retrying"
+    TASK_CHANGED = "task_changed"
     LATE_RESULT = "late_result"
     RUN_CANCELLING = "run_cancelling"
     RUN_COMPLETED = "run_completed"

@@ -16,7 +16,7 @@ from orchestration.domain.states import TERMINAL, Mode, Status
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
-from orchestration.services import transitions
+from orchestration.services import transitions_verbs
 
 MAX_REASON = 500  # characters
 NAMED = 10  # tasks that an error names
@@ -53,7 +53,7 @@ def run_start(
             started_by=user,
             started_at=timezone.now(),
         )
-        transitions.open_run(run, scope)
+        transitions_verbs.open_run(run, scope)
         Tree.objects.filter(pk=tree.pk).update(run_count=run.number)
         nudge(run.pk)
     return run
@@ -79,7 +79,7 @@ def run_cancel(*, user: Any, run_id: int, reason: str = "") -> Run:
             raise AlreadyFinished(f"run #{run.number} is already {run.status}, nothing to cancel")
         if run.cancel_requested_at is None:
             Run.objects.filter(pk=run_id).update(cancel_requested_at=timezone.now(), cancelled_by=user, reason=reason)
-            transitions.cancel(run_id, cancel_text(user, reason))
+            transitions_verbs.cancel(run_id, cancel_text(user, reason))
         nudge(run_id)
     run.refresh_from_db()
     return run
@@ -99,7 +99,7 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
             state = task.status if task.status in TERMINAL else "not running"
             raise AlreadyFinished(f"task '{task.name}' is already {state}, cannot cancel")
         ids = _with_descendants(task) if subtree else [task.pk.hex]
-        transitions.cancel(run.pk, cancel_text(user, reason), task_ids=ids)
+        transitions_verbs.cancel(run.pk, cancel_text(user, reason), task_ids=ids)
         nudge(run.pk)
     task.refresh_from_db()
     return task

@@ -11,37 +11,32 @@ import heapq
 import itertools
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orchestration.domain.changes import Changes, EventDraft
+from orchestration.domain.changes import Changes
 from orchestration.domain.ready_queue import ReadyQueue, Rules, Slots
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import Ending, Outcome, Work
-from orchestration.models import Run
 from orchestration.publishing import publisher
 from orchestration.services.claiming import collect_results, make_claim
 from orchestration.services.transitions_load import StaleState, load_run
-from orchestration.services.transitions_store import Times, store, store_events, stored
+from orchestration.services.transitions_store import store, stored
+from orchestration.services.transitions_verbs import note
 
 logger = logging.getLogger("apflow.transitions")
 
 LIVE = Status.IN_PROGRESS.value
 LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id"
 STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS
- (SELECT 1 FROM orchestration_task t WHERE t.run_id = r.id AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at
- IS NOT NULL))"""
-
-RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0,
- error = NULL, blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '',
- started_at = NULL,
- completed_at = NULL, updated_at = %s WHERE tree_id = %s"""
+ (SELECT 1 FROM orchestration_task t WHERE t.run_id = r.id
+ AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))"""
 
 
 @dataclass(slots=True)
@@ -160,7 +155,7 @@ class Transitions:
     def _report(self, outcome: Outcome, now: datetime) -> None:
         state = self._states.get(outcome.run_id)
         if state is None:
-            _late_after_end(outcome, now)
+            _late_after_end(outcome)
             return
         state.report(outcome, now, random.random())  # noqa: S311  (spreads retries, guards nothing)
         self._collect(state)
@@ -210,56 +205,11 @@ class Transitions:
         return sum(state.running(executor) for state in self._states.values())
 
 
-def _late_after_end(outcome: Outcome, now: datetime) -> None:
+def _late_after_end(outcome: Outcome) -> None:
     """Log a report for a run that has ended."""
-    if outcome.ending == Ending.PROGRESS:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE orchestration_run SET seq = seq + 1 WHERE id = %s RETURNING seq", [outcome.run_id])
-        row = cursor.fetchone()
-        if row is None:
-            return  # the run was deleted meanwhile
+    if outcome.ending != Ending.PROGRESS:
         data = {"ending": outcome.ending.value, "error": outcome.error}
-        event = EventDraft(row[0], Kind.LATE_RESULT, outcome.task_id, outcome.attempt, now, data)
-        store_events(cursor, outcome.run_id, Changes(events=[event]), Times())
-
-
-def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -> RunState:
-    """Cancel tasks of an active run, or the whole of it, inside the caller's transaction.
-
-    *task_ids*: 32 hex digits each; None = the run. Returns the run as it is now. Effects: task, attempt, event and run
-    rows; what is running is asked to stop (the engine does that once it hears of it).
-    """
-    now = timezone.now()
-    state = load_run(run_id, recovery_limit=0)
-    state.derive(now)
-    if task_ids is None:
-        state.cancel_run(reason, now)
-    else:
-        state.cancel([state.tasks[task_id] for task_id in task_ids], reason, now)
-    store(state, state.take_changes(), now)
-    return state
-
-
-def open_run(run: Run, task_ids: Sequence[str] | None) -> None:
-    """Put the scope of a new *run* back to pending and log its start, inside the caller's transaction.
-
-    *task_ids*: 32 hex digits each; None = every task of the tree that is not a link. Sets run.total and run.seq.
-    Nothing of the scope can start before this commits, so nobody reads a result of an earlier run as if it were new.
-    """
-    now = connection.ops.adapt_datetimefield_value(run.started_at)
-    with connection.cursor() as cursor:
-        if task_ids is None:
-            cursor.execute(f"{RESET_TASKS} AND linked_attempt_id IS NULL", [run.pk, now, run.tree_id])
-            run.total = cursor.rowcount
-        else:
-            cursor.executemany(f"{RESET_TASKS} AND id = %s", [(run.pk, now, run.tree_id, i) for i in task_ids])
-            run.total = len(task_ids)
-        data = {"number": run.number, "mode": run.mode, "total": run.total, "retry_of": run.retry_of_id}
-        event = EventDraft(run.seq + 1, Kind.RUN_STARTED, None, None, run.started_at, data)
-        store_events(cursor, run.pk, Changes(events=[event]), Times())
-    run.seq += 1
-    run.save(update_fields=["total", "seq"])
+        note(outcome.run_id, Kind.LATE_RESULT, data, task_id=outcome.task_id, attempt=outcome.attempt)
 
 
 def heartbeat(worker: str, lease_s: float) -> int:

@@ -24,7 +24,8 @@ CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
 SELECT_TASKS = """SELECT id, name, executor, priority, position, inputs, params, schemas, timeout_s, max_attempts,
  backoff, linked_attempt_id, run_id, status, attempt, progress, error, blocked_by_id, ready_at, retry_at,
- stop_requested_at, stop_reason, started_at, completed_at FROM orchestration_task WHERE tree_id = %s ORDER BY position"""
+ stop_requested_at, stop_reason, started_at, completed_at
+ FROM orchestration_task WHERE tree_id = %s ORDER BY position"""
 SELECT_EDGES = """SELECT d.task_id, d.depends_on_id, d.required, d.map, d.as_key FROM orchestration_dependency d
  JOIN orchestration_task t ON t.id = d.task_id WHERE t.tree_id = %s ORDER BY d.task_id, d.position"""
 SELECT_TRIES = (

@@ -1,0 +1,56 @@
+"""Say who goes first: the priority of a task, how many tasks of a tree run at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from orchestration.domain.errors import AlreadyFinished, Conflict, Invalid, Problem
+from orchestration.domain.states import TERMINAL, Status
+from orchestration.models import Run, Task, Tree
+from orchestration.publishing import nudge
+from orchestration.selectors import access
+from orchestration.services import transitions_verbs
+
+PRIORITIES = range(4)
+MAX_PARALLEL = 10_000
+
+
+def task_prioritise(*, user: Any, task_id: UUID | str, priority: int) -> Task:
+    """The task with another priority, at once also in the queue of a run that is under way.
+
+    Raises NotFound, Forbidden, Invalid (priority is not 0..3), AlreadyFinished (it has started or ended in the active
+    run), Conflict (archived). Effects: the task row, an event and a nudge when a run is active.
+    """
+    if isinstance(priority, bool) or priority not in PRIORITIES:
+        raise Invalid([Problem("priority", "use 0 urgent, 1 high, 2 normal or 3 low", "out_of_range")])
+    with transaction.atomic():
+        tree_id = access.task_for_run(user, task_id).tree_id
+        run = Run.objects.select_for_update().filter(tree=tree_id, status=Status.IN_PROGRESS.value).first()
+        task = Task.objects.select_related("tree").get(pk=task_id)
+        if task.tree.archived_at is not None:
+            raise Conflict("an archive is frozen: copy it to change it", code="archived")
+        if run is not None and task.run_id == run.pk and (task.status in TERMINAL or task.status == Status.IN_PROGRESS):
+            raise AlreadyFinished(f"task '{task.name}' is {task.status.replace('_', ' ')} already: nothing to reorder")
+        transitions_verbs.prioritise(task, priority, active=run is not None and task.run_id == run.pk)
+        if run is not None:
+            nudge(run.pk)
+    return task
+
+
+def tree_limit(*, user: Any, tree_id: int, max_parallel: int) -> Tree:
+    """The tree with at most *max_parallel* attempts of a run at a time; 0 = as many as there are slots.
+
+    Raises NotFound, Forbidden, Invalid. Holds from the next run, or from the next change of the active one.
+    """
+    if isinstance(max_parallel, bool) or not 0 <= max_parallel <= MAX_PARALLEL:
+        raise Invalid([Problem("max_parallel", f"use a whole number 0..{MAX_PARALLEL}; 0 = no limit", "out_of_range")])
+    with transaction.atomic():
+        tree = access.tree_for_write(user, tree_id)
+        if tree.archived_at is not None:
+            raise Conflict("an archive is frozen: copy it to change it", code="archived")
+        tree.max_parallel = max_parallel
+        tree.save(update_fields=["max_parallel"])
+    return tree
