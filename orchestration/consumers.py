@@ -1,0 +1,130 @@
+"""The JSON event stream of a run over a WebSocket, for programs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from orchestration.domain.errors import Invalid, NotFound
+from orchestration.selectors.access import run_for_read
+from orchestration.streams import AccessLost, clean_seq, follow, may_read
+
+MAX_INCOMING = 64 * 1024
+MAX_FRAME = 256 * 1024  # characters; longer batches are sent in parts
+SEND_TIMEOUT_S = 10.0  # a socket that takes nothing for so long is given up
+
+DONE = 1000
+TOO_BIG = 1009
+BAD_REQUEST = 4400
+NOT_SIGNED_IN = 4401
+NOT_ALLOWED = 4403  # any more
+NOT_FOUND = 4404
+TOO_SLOW = 4408
+
+
+class TooSlow(Exception):
+    """The other side does not read."""
+
+
+class RunEventConsumer(AsyncWebsocketConsumer):
+    """Sends {"events": [...]}, at most 100 each, from event `after` + 1 to the run's last, then closes with 1000.
+
+    The rows are the queue: one batch at most is in memory per socket. A socket that does not take it for 10 seconds is
+    told {"resync": seq} and closed with 4408; it can come back with after=seq.
+    """
+
+    async def connect(self) -> None:
+        # a refusal before accept reaches a browser as a broken network
+        await self.accept()
+        self._worker: asyncio.Task[None] | None = None
+        self._run_id = int(self.scope["url_route"]["kwargs"]["run_id"])
+        self._user = self.scope.get("user")
+        if self._user is None or not self._user.is_authenticated:
+            await self.close(NOT_SIGNED_IN)
+            return
+        try:
+            query = parse_qs(self.scope["query_string"].decode("latin-1"))
+            self._seq = clean_seq(query.get("after", [""])[-1], "after")
+            await database_sync_to_async(run_for_read)(self._user, self._run_id)
+        except Invalid:
+            await self.close(BAD_REQUEST)
+        except NotFound:
+            await self.close(NOT_FOUND)
+        else:
+            self._worker = asyncio.create_task(self._serve())
+
+    async def disconnect(self, code: int) -> None:
+        if self._worker is not None and self._worker is not asyncio.current_task():
+            self._worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._worker
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing is expected from the other side; what is too long ends the connection."""
+        if len(text_data or "") > MAX_INCOMING or len(bytes_data or b"") > MAX_INCOMING:
+            await self.close(TOO_BIG)
+
+    async def _serve(self) -> None:
+        try:
+            async with contextlib.aclosing(follow(self._run_id, self._seq, self._allowed)) as pages:
+                async for events in pages:
+                    await self._send_events(events)
+            await self.close(DONE)
+        except NotFound:
+            await self.close(NOT_FOUND)
+        except AccessLost:
+            await self.close(NOT_ALLOWED)
+        except TooSlow:
+            await self._give_up()
+
+    async def _send_events(self, events: list[dict[str, Any]]) -> None:
+        for part in _parts(events):
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_S):
+                    await self.send(part.text)
+            except TimeoutError:
+                raise TooSlow from None
+            self._seq = part.seq
+
+    async def _give_up(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self.send(json.dumps({"resync": self._seq}))
+        await self.close(TOO_SLOW)
+
+    def _allowed(self) -> bool:
+        return may_read(self._user, self.scope.get("session"), self._run_id)
+
+
+class Part:
+    """One frame: as many events as fit."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.size = 0
+        self.seq = 0
+
+    def add(self, text: str, seq: int) -> None:
+        self.texts.append(text)
+        self.size += len(text)
+        self.seq = seq
+
+    @property
+    def text(self) -> str:
+        return f'{{"events": [{", ".join(self.texts)}]}}'
+
+
+def _parts(events: list[dict[str, Any]]) -> list[Part]:
+    parts: list[Part] = []
+    for event in events:
+        text = json.dumps(event)
+        if not parts or parts[-1].size + len(text) > MAX_FRAME:
+            parts.append(Part())
+        parts[-1].add(text, event["seq"])
+    return parts
