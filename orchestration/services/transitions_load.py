@@ -142,10 +142,11 @@ def hex_of(value: Any) -> str:
 
 
 def time_of(value: Any) -> datetime | None:
-    """A database's time (text on SQLite) as an aware datetime."""
-    if value is None or isinstance(value, datetime):
-        return value
-    return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    """A database's time as an aware datetime: SQLite stores UTC without saying so."""
+    if value is None:
+        return None
+    time = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _chunks(values: list[Any]) -> Iterable[list[Any]]:
