@@ -136,7 +136,7 @@ def task_update(*, user: User, task_id: UUID | str, version: int, changes: Mappi
     by somebody else). Effects: one or two UPDATEs; the tree's version rises too, and its name follows the root's.
     """
     task = task_for_read(user, task_id)
-    tree = _tree_for_edit(user, task.tree_id)
+    tree = tree_for_edit(user, task.tree_id)
     if task.linked_attempt_id is not None:
         raise Conflict(f"'{task.name}' is a link and shows the original's definition: copy it to edit it", code="link")
     values = _checked(task, changes)
@@ -168,7 +168,8 @@ def _checked(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _tree_for_edit(user: User, tree_id: int) -> Tree:
+def tree_for_edit(user: User, tree_id: int) -> Tree:
+    """The tree, locked until the transaction ends. Raises NotFound, Forbidden, AlreadyRunning, Conflict (archived)."""
     tree = tree_for_write(user, tree_id)
     Tree.objects.select_for_update().get(pk=tree.pk)
     if tree.archived_at is not None:
@@ -188,7 +189,7 @@ def tree_delete(*, user: User, tree_id: int) -> None:
     Conflict: the tree is archived, or tasks of other trees are links to its tasks.
     Effects: one DELETE per table, whatever the size; copies stay and lose their lineage.
     """
-    tree = _tree_for_edit(user, tree_id)
+    tree = tree_for_edit(user, tree_id)
     links = Task.objects.filter(linked_attempt__task__tree=tree).exclude(tree=tree)
     if holder := links.select_related("tree").first():
         raise Conflict(f"'{holder.tree.name}' links to tasks of '{tree.name}': delete that tree first", code="linked")
