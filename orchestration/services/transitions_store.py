@@ -47,14 +47,14 @@ def store(
         if changes.tasks:
             cursor.executemany(UPDATE_TASK, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
             _expect(cursor, len(changes.tasks), "task")
+        if changes.ends:  # first: a task that is taken over may start again in the same step
+            cursor.executemany(UPDATE_ATTEMPT, [_end_row(end, times) for end in changes.ends])
+            _expect(cursor, len(changes.ends), "attempt")
         if changes.starts:
             lease = times(lease_until)
             cursor.executemany(
                 INSERT_ATTEMPT, [_start_row(d, state.run_id, worker, lease, times) for d in changes.starts]
             )
-        if changes.ends:
-            cursor.executemany(UPDATE_ATTEMPT, [_end_row(end, times) for end in changes.ends])
-            _expect(cursor, len(changes.ends), "attempt")
         store_events(cursor, state.run_id, changes, times)
         cursor.execute(UPDATE_RUN, _run_row(state, times, now))
         _expect(cursor, 1, "run")
