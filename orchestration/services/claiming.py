@@ -99,4 +99,4 @@ def _dependency(edge: Edge, results: Results) -> DependencyResult:
 
 def _works(task: TaskState) -> bool:
     """Whether *task* has a result of its own: groups have none."""
-    return bool(task.executor) or task.linked_attempt is not None
+    return bool(task.executor)

@@ -54,6 +54,8 @@ def run_start(
             started_at=timezone.now(),
         )
         transitions_verbs.open_run(run, scope)
+        if not run.total:
+            raise Conflict("nothing would run: every task is a link; re-execute the originals", code="nothing_to_run")
         Tree.objects.filter(pk=tree.pk).update(run_count=run.number)
         nudge(run.pk)
     return run
