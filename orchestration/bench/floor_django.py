@@ -137,7 +137,7 @@ def floor_of_django(work: Workload) -> dict[str, Any]:
 
 def _store(numbers: Iterable[int]) -> None:
     now = datetime.now(UTC)
-    FloorTask.objects.bulk_create(
+    FloorTask._default_manager.bulk_create(
         FloorTask(id=i + 1, tree_id=1, name=f"t{i}", state=Status.PENDING.value, inputs={"i": i}, created_at=now)
         for i in numbers
     )

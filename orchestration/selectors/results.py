@@ -1,15 +1,35 @@
-"""All results of a run at once."""
+"""What a run has come to: all its results at once, a full report, and the little that a watcher needs."""
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import TextField
-from django.db.models.functions import Cast
+from django.utils import timezone
 
 from orchestration.domain.states import Status
-from orchestration.models import Attempt
+from orchestration.models import Attempt, Run, Task
+
+COUNTED = ("running", "completed", "failed", "cancelled", "blocked")
+NAMED = 10  # running and failed tasks that a watcher shows
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A run as it is now."""
+
+    status: Status
+    number: int
+    tree: str  # its name
+    counts: dict[str, int]
+    running: list[tuple[str, float]]  # (name, progress) of up to NAMED tasks
+    failed: list[tuple[str, str]]  # (name, error) of up to NAMED tasks
+    elapsed_s: float
+
+    @property
+    def ended(self) -> int:
+        """Tasks that nothing more will happen to."""
+        return self.counts["total"] - self.counts["pending"] - self.counts["running"]
 
 
 def results_of_run(run_id: int) -> dict[str, Any]:
@@ -17,11 +37,56 @@ def results_of_run(run_id: int) -> dict[str, Any]:
 
     Tasks without a completed attempt in this run (groups, failed, reused ones) are absent.
     """
-    completed = Attempt.objects.filter(run_id=run_id, status=Status.COMPLETED)
-    rows = completed.order_by("number").annotate(text=Cast("result", TextField())).values_list("task_id", "text")
-    return _parsed(rows.iterator(chunk_size=2000))
+    completed = Attempt.objects.filter(run_id=run_id, status=Status.COMPLETED).order_by("number")
+    return {str(task_id): result for task_id, result in completed.values_list("task_id", "result")}
 
 
-def _parsed(rows: Any) -> dict[str, Any]:
-    load = json.loads
-    return {str(task_id): None if text is None else load(text) for task_id, text in rows}
+def glance_at(run_id: int) -> Glance:
+    """The run in brief. Three queries, however large it is."""
+    run = Run.objects.select_related("tree").get(pk=run_id)
+    tasks = Task.objects.filter(run=run).order_by("position")
+    running = tasks.filter(status=Status.IN_PROGRESS).values_list("name", "progress")[:NAMED] if run.running else []
+    failed = tasks.filter(status=Status.FAILED).values_list("name", "error")[:NAMED] if run.failed else []
+    return Glance(
+        status=Status(run.status),
+        number=run.number,
+        tree=run.tree.name,
+        counts=_counts(run),
+        running=list(running),
+        failed=[(name, error or "") for name, error in failed],
+        elapsed_s=_seconds(run),
+    )
+
+
+def report_of_run(run_id: int) -> dict[str, Any]:
+    """The run as JSON data: how it is, its counts, and every task of the tree in outline order with its result."""
+    run = Run.objects.get(pk=run_id)
+    results = results_of_run(run_id)
+    tasks = Task.objects.filter(tree_id=run.tree_id).order_by("position")
+    rows = tasks.values_list("id", "name", "status", "attempt", "error")
+    return {
+        "run": run.pk,
+        "tree": run.tree_id,
+        "status": run.status,
+        "counts": _counts(run),
+        "duration_s": round(_seconds(run), 3),
+        "tasks": [
+            {
+                "id": str(task_id),
+                "name": name,
+                "status": status,
+                "attempt": attempt,
+                "error": error,
+                "result": results.get(str(task_id)),
+            }
+            for task_id, name, status, attempt, error in rows
+        ],
+    }
+
+
+def _counts(run: Run) -> dict[str, int]:
+    return {"total": run.total, "pending": run.pending} | {name: getattr(run, name) for name in COUNTED}
+
+
+def _seconds(run: Run) -> float:
+    return max(0.0, ((run.completed_at or timezone.now()) - run.started_at).total_seconds())

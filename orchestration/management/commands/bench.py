@@ -60,7 +60,10 @@ class Command(BaseCommand):
             keys = KEYS + DJANGO_KEYS if options["compare_django"] else KEYS
             self.stdout.write(json.dumps({key: figures[key] for key in keys}))
         else:
-            Console(file=self.stdout._out, highlight=False).print(_table(figures, options["runs"]))
+            console = Console(highlight=False)
+            with console.capture() as captured:
+                console.print(_table(figures, options["runs"]))
+            self.stdout.write(captured.get())
         if figures["order_violations"] or not figures["stored_ok"]:
             raise CommandError("the stored results are not what they should be: see order_violations and stored_ok")
 
