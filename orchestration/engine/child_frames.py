@@ -14,7 +14,7 @@ from orchestration.domain.work import DependencyResult, Outcome, Work
 
 HEADER = struct.Struct(">IB")
 MAX_WORK_BYTES = 512 * 1024 * 1024  # inputs and results of all dependencies
-MARGIN = 256 * 1024  # error, traceback, codes; beside the result or the log in one frame
+MARGIN = 1024 * 1024  # error, traceback, codes; beside the result or the log in one frame
 
 
 class FrameKind(IntEnum):

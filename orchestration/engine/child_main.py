@@ -82,7 +82,7 @@ class ForkServer:
     def _on_child(self, *_: object) -> None:
         ended = reap()[1]
         self.supervisors -= set(ended)
-        if any(os.WIFSIGNALED(status) for status in ended.values()):
+        if any(ended.values()):
             self._kill_orphans()
 
     def _kill_orphans(self) -> None:

@@ -68,7 +68,10 @@ def supervise(engine: socket.socket) -> None:
     adopt_orphans()
     first = receive_frame(engine, MAX_WORK_BYTES)
     if first is not None and first[0] is FrameKind.WORK:
-        Supervisor(engine, first[1]).run()
+        try:
+            Supervisor(engine, first[1]).run()
+        finally:
+            kill_descendants()
     os._exit(0)
 
 

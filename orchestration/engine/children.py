@@ -169,6 +169,7 @@ class _Attempt:
         self.on_progress = on_progress
         self.connection = connection
         self.writer: asyncio.StreamWriter | None = None
+        self.unwanted = False  # cancelled or closed before the work was sent
         self.answer: Outcome | None = None
         self.log = ""
         self.exit_code: int | None = None
@@ -184,10 +185,12 @@ class _Attempt:
 
     def close(self) -> None:
         """Hang up: the supervisor then kills everything at once."""
+        self.unwanted = True
         if self.writer is not None:
             self.writer.transport.abort()
 
     def _order_cancel(self) -> None:
+        self.unwanted = True
         if self.writer is not None and not self.writer.is_closing():
             self.writer.write(frame(FrameKind.CANCEL))
 
@@ -207,13 +210,9 @@ class _Attempt:
         limit = max(self.runner.max_result_bytes, 4 * self.runner.max_log_bytes) + MARGIN
         reader, self.writer = await asyncio.open_connection(sock=self.connection)
         try:
-            payload = encode_work(
-                self.work,
-                grace_s=self.runner.grace_s,
-                max_result_bytes=self.runner.max_result_bytes,
-                max_log_bytes=self.runner.max_log_bytes,
-            )
-            self.writer.write(frame(FrameKind.WORK, payload))
+            if self.unwanted:
+                return self._outcome()  # nothing was started: the supervisor ends as the socket closes
+            self.writer.write(frame(FrameKind.WORK, self._payload()))
             while self.exit_code is None:
                 size, kind = parse_header(await reader.readexactly(HEADER.size), limit)
                 self._note(kind, await reader.readexactly(size))
@@ -224,6 +223,15 @@ class _Attempt:
         finally:
             self.writer.transport.abort()
         return self._outcome()
+
+    def _payload(self) -> bytes:
+        runner = self.runner
+        return encode_work(
+            self.work,
+            grace_s=runner.grace_s,
+            max_result_bytes=runner.max_result_bytes,
+            max_log_bytes=runner.max_log_bytes,
+        )
 
     def _note(self, kind: FrameKind, payload: bytes) -> None:
         if kind is FrameKind.PROGRESS:

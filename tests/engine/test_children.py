@@ -204,6 +204,23 @@ def test_a_stubborn_attempt_and_its_detached_grandchild_are_killed(shared, tmp_p
     assert shared(lambda runner: runner.run(work_of("t_async"), ignore)).ending is Ending.COMPLETED
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 6, 10])
+def test_a_cancel_right_after_the_start_leaves_nothing(shared, tmp_path, turns):
+    async def go(runner):
+        task = asyncio.create_task(runner.run(work_of("t_stubborn", path=str(tmp_path / "pids")), ignore))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        server = psutil.Process(runner._server.pid)
+        await until(lambda: server.children(recursive=True) == [])
+
+    started = time.monotonic()
+    shared(go)
+    assert time.monotonic() - started < GRACE_S + 3
+
+
 @pytest.mark.parametrize(("executor", "saw"), [("t_cooperative", "cancelled"), ("t_async_cancel", "cancelled True")])
 def test_a_cooperative_attempt_ends_before_the_grace_period(tmp_path, executor, saw):
     async def go():
