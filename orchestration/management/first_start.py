@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from orchestration import guards
+from orchestration.management.local_user import LOCAL
 
 ADMIN = "admin"
 
@@ -34,8 +35,11 @@ def database_prepare() -> bool:
 
 @transaction.atomic
 def admin_create() -> tuple[User, str] | None:
-    """The first superuser and its password, which is stored nowhere else; None when there are users already."""
-    if User.objects.exists():
+    """The first superuser and its password, which is stored nowhere else; None when there are users already.
+
+    The user of `run_tree` does not count: it cannot log in.
+    """
+    if User.objects.exclude(username=LOCAL).exists():
         return None
     password = secrets.token_urlsafe(12)
     return User.objects.create_superuser(ADMIN, password=password), password

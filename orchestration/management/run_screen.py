@@ -74,7 +74,11 @@ def drawn(glance: Glance) -> RenderableType:
 
 def _line(name: str, fraction: float, told: str) -> Table:
     grid = Table.grid(padding=(0, 1))
-    grid.add_row(ProgressBar(total=1.0, completed=fraction, width=BAR), Text(told), Text(name))
+    grid.add_row(
+        ProgressBar(total=1.0, completed=fraction, width=BAR, complete_style="cyan", finished_style="green"),
+        Text(told),
+        Text(name),
+    )
     return grid
 
 
