@@ -31,14 +31,13 @@ class Progression:
         self.changes = Changes()
         self.counts: dict[str, int] = dict.fromkeys((*Status, BLOCKED), 0)
         for task in self.scope:
-            self.counts[BLOCKED if task.blocked_by is not None else task.status] += 1
+            self.counts[_counted_as(task)] += 1
         self.open = sum(not task.settled for task in self.scope)
         self._groups: deque[TaskState] = deque()  # ready groups, completed one after another: a chain must not recurse
 
     def derive(self, now: datetime) -> None:
         """Find out from the statuses alone what is ready and what is blocked. Idempotent: for start and sweep."""
-        for task in self.scope:
-            task.unsettled = sum(not edge.task.settled for edge in task.edges)
+        self.recount()
         blocked = [(task, by) for task in self.scope if (by := _blocker(task)) is not None]
         for task, by in blocked:
             self._block(task, by, now)
@@ -48,6 +47,11 @@ class Progression:
             if task.status == Status.PENDING and not task.settled and not task.unsettled:
                 self._make_ready(task, now)
         self._finish_step(now)
+
+    def recount(self) -> None:
+        """Find out from the statuses how many dependencies each task still waits for; nothing else changes."""
+        for task in self.scope:
+            task.unsettled = sum(not edge.task.settled for edge in task.edges)
 
     def take_changes(self) -> Changes:
         """The changes since the last call; the caller stores them or throws this object away."""
@@ -158,6 +162,11 @@ class Progression:
     ) -> None:
         self.seq += 1
         self.changes.events.append(EventDraft(self.seq, kind, task_id, attempt, now, data))
+
+
+def _counted_as(task: TaskState) -> str:
+    """A blocked task that was cancelled afterwards keeps its `blocked_by`, but counts as cancelled."""
+    return BLOCKED if task.status == Status.PENDING and task.blocked_by is not None else task.status
 
 
 def is_handled(task: TaskState) -> bool:

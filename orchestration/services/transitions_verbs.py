@@ -30,11 +30,12 @@ def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -
     """
     now = timezone.now()
     state = load_run(run_id, recovery_limit=0)
-    state.derive(now)
+    state.recount()
     if task_ids is None:
         state.cancel_run(reason, now)
     else:
         state.cancel([state.tasks[task_id] for task_id in task_ids], reason, now)
+    state.derive(now)  # not before: in a run that no engine has seen yet it would first complete the groups
     store(state, state.take_changes(), now)
     return state
 
