@@ -11,7 +11,9 @@ from uuid import UUID
 from django.utils import timezone
 
 from orchestration.conf import conf
+from orchestration.domain.errors import Invalid, Problem
 from orchestration.domain.explain.causes import Cause, root_causes
+from orchestration.domain.explain.compare import Comparison, compare_runs
 from orchestration.domain.explain.critical import RunPath, critical_path_of_run
 from orchestration.domain.explain.dryrun import DryRun, SlotLimits, dry_run
 from orchestration.domain.explain.facts import EdgeFact, TaskFact
@@ -22,6 +24,7 @@ from orchestration.domain.rerun import Decision, PlanTask, plan
 from orchestration.domain.states import Mode, Status
 from orchestration.models import Attempt, Run, Task
 from orchestration.selectors import access
+from orchestration.selectors.explain_compare import run_tasks
 from orchestration.selectors.explain_history import history, slot_limits, slots_for
 from orchestration.selectors.explain_load import edge_facts, run_facts, task_facts
 
@@ -42,6 +45,13 @@ class RunExplanation:
     path: RunPath
     verdicts: list[EdgeVerdict]  # one per dependency of a task in the run
     tasks: dict[str, TaskFact]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonReport:
+    comparison: Comparison
+    run_a: Run
+    run_b: Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +78,23 @@ def explain_task(user: Any, task_id: UUID | str, *, now: datetime | None = None)
 def explain_run(user: Any, run_id: int, *, now: datetime | None = None) -> RunExplanation:
     """Root causes, critical path and verdicts of a run, active or over. Raises NotFound. At most seven queries."""
     run = access.run_for_read(user, run_id)
-    facts = run_facts(run, now or timezone.now())
-    inside = [edge for edge in facts.edges if facts.tasks[edge.task].in_run]
+    facts, edges = run_facts(run, now or timezone.now()), edge_facts(run.tree_id)
+    inside = [edge for edge in edges if facts.tasks[edge.task].in_run]
     return RunExplanation(
-        causes=root_causes(facts.tasks, facts.edges),
-        path=critical_path_of_run(facts.timings, facts.edges),
+        causes=root_causes(facts.tasks, edges),
+        path=critical_path_of_run(facts.timings, edges),
         verdicts=edge_verdicts(facts.tasks, inside),
         tasks=facts.tasks,
     )
+
+
+def compare(user: Any, run_a: int, run_b: int, *, now: datetime | None = None) -> ComparisonReport:
+    """How run b differs from run a; of one tree or of two (then tasks pair by name). Raises NotFound."""
+    first, second = access.run_for_read(user, run_a), access.run_for_read(user, run_b)
+    now = now or timezone.now()
+    by_name = first.tree_id != second.tree_id
+    found = compare_runs(run_tasks(first, now, by_name=by_name), run_tasks(second, now, by_name=by_name))
+    return ComparisonReport(found, first, second)
 
 
 def dry_run_of(
@@ -89,7 +108,7 @@ def dry_run_of(
     """What a run of the tree would do. Raises NotFound, Invalid (mode, chosen), Conflict (nothing would run)."""
     tree = access.tree_for_read(user, tree_id)
     tasks, edges = task_facts(tree.pk, None), edge_facts(tree.pk)
-    decisions = plan(Mode(mode), [_hex(task) for task in chosen], _plan_tasks(tasks, edges))
+    decisions = plan(_mode(mode), [_hex(task) for task in chosen], _plan_tasks(tasks, edges))
     scope = [task_id for task_id, decision in decisions.items() if decision.runs]
     limits, alive = slot_limits(now or timezone.now())
     if not alive:
@@ -108,6 +127,12 @@ def _plan_tasks(tasks: dict[str, TaskFact], edges: list[EdgeFact]) -> dict[str, 
 def _origins(task: Task, tasks: dict[str, TaskFact]) -> list[InputOrigin]:
     attempt = Attempt.objects.filter(task=task, number=task.attempt).values_list("provenance", flat=True).first()
     return provenance_words(attempt or {}, {t.id: t.name for t in tasks.values()})
+
+
+def _mode(mode: str) -> Mode:
+    if mode not in list(Mode):
+        raise Invalid([Problem("mode", f"unknown mode '{mode}': use one of {', '.join(Mode)}", "unknown_mode")])
+    return Mode(mode)
 
 
 def _hex(task_id: UUID | str) -> str:

@@ -45,7 +45,7 @@ def slot_limits(now: datetime) -> tuple[SlotLimits, bool]:
 
 
 def slots_for(user: Any, now: datetime, *, with_queue: bool) -> Slots:
-    """Slots, holders and queue over all runs; tasks that *user* may not see are counted, not named. At most five queries."""
+    """Slots, holders and queue over all runs; what *user* may not see is counted, not named. At most five queries."""
     limits, _alive = slot_limits(now)
     if not with_queue:
         return Slots(limits.process, limits.asynchronous)
@@ -83,5 +83,7 @@ def _ready(isolated: dict[str, bool]) -> Iterator[Queued]:
     for task_id, priority, ready_at, run_id, position, executor in rows.values_list(
         "pk", "priority", "ready_at", "run_id", "position", "executor"
     ):
+        if ready_at is None:
+            continue
         own = priorities.get(task_id.hex, priority)
         yield Queued(task_id.hex, own, ready_at, run_id or 0, position, isolated.get(executor, True))

@@ -29,7 +29,6 @@ class RunFacts:
     """A run's tasks (all of the tree, `in_run` marks its scope) as that run saw or sees them."""
 
     tasks: dict[str, TaskFact]
-    edges: list[EdgeFact]
     timings: dict[str, Timing]
 
 
@@ -61,9 +60,8 @@ def edge_facts(tree_id: int) -> list[EdgeFact]:
 
 
 def run_facts(run: Run, now: datetime) -> RunFacts:
-    """The run as it is or, where its tasks have moved on since, as it was. At most five queries."""
+    """The run as it is or, where its tasks have moved on since, as it was. At most four queries."""
     tasks = task_facts(run.tree_id, run)
-    edges = edge_facts(run.tree_id)
     then, timings = _attempts(run, tasks, now)
     moved = [t for t in tasks.values() if not t.in_run and (t.run_number or 0) > run.number]
     if moved:
@@ -71,7 +69,7 @@ def run_facts(run: Run, now: datetime) -> RunFacts:
         before = _before(run) if run.mode != Mode.ALL else {}
         for task in moved:
             tasks[task.id] = _past(task, run, then.get(task.id), ends.get(task.id), before.get(task.id))
-    return RunFacts(tasks, edges, timings)
+    return RunFacts(tasks, timings)
 
 
 def _fact(row: tuple[Any, ...], run: Run | None, isolated: dict[str, bool], *, active: bool) -> TaskFact:
