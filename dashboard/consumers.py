@@ -98,12 +98,8 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         await self.send("".join(parts))
 
     async def _body(self) -> str:
-        return await database_sync_to_async(self._body_now)()
-
-    def _body_now(self) -> str:
-        run = live.load_run(self._run_id)
-        found = live.run_rows(run, self._window)
-        return live.body_html(run, self._window, found)
+        html: str = await database_sync_to_async(live.window_html)(self._run_id, self._window)
+        return html
 
     def _refusal(self) -> int:
         """The code to close with, or 0. Effects: remembers whether the user may run the tree."""

@@ -60,6 +60,7 @@ def array_of(request: HttpRequest) -> str:
     if upload is None:
         return request.POST.get("array", "")
     try:
-        return upload.read().decode("utf-8-sig")
+        text: str = upload.read().decode("utf-8-sig")
     except UnicodeDecodeError:
         raise OrchestrationError("this file is no UTF-8 text: save it as UTF-8 and try again", field="file") from None
+    return text

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.template.loader import get_template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 
 from dashboard.contexts.runs import row_view, rows_view, run_actions, run_head
 from orchestration.models import Run
@@ -58,6 +58,12 @@ def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:
     return Snapshot(html=html, seq=found.seq, ids=found.ids, active=run.is_active)
 
 
+def window_html(run_id: int, window: Window) -> str:
+    """All rows of *window* as they are now, as partials."""
+    run = load_run(run_id)
+    return body_html(run, window, run_rows(run, window))
+
+
 def body_html(run: Run, window: Window, found: Rows) -> str:
     """All rows of *window* and its pager as partials."""
     view = rows_view(run, window, found)
@@ -65,7 +71,7 @@ def body_html(run: Run, window: Window, found: Rows) -> str:
     return rows + partial("#pager", render("dashboard/run_pager.html", view=view))
 
 
-def render(name: str, **context: object) -> SafeString:
+def render(name: str, **context: object) -> str:
     """Template *name* as text."""
     return get_template(name).render(context)
 

@@ -268,7 +268,8 @@ def _span(run: Run, row: TaskRow) -> Span | None:
 def _state(run: Run, row: TaskRow) -> State:
     if row.state == Display.IDLE and not run.is_active:
         return State(row.state, "not run")
-    if row.group is not None and row.state == Display.COMPLETED and row.group.ended < row.group.leaves:
+    unfinished = row.group is not None and row.group.ended < row.group.leaves
+    if unfinished and row.group and run.is_active and row.state == Display.COMPLETED:
         return State("running", "running") if row.group.running else State("waiting", "waiting")
     return State(row.state, str(row.state))
 

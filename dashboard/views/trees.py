@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -46,7 +49,7 @@ def tree_new(request: HttpRequest) -> HttpResponse:
         text = request.POST.get("array", "")
         try:
             text = array_of(request)
-            tree = tree_from_array(owner=request.user, raw=text)
+            tree = tree_from_array(owner=cast(User, request.user), raw=text)
         except Invalid as error:
             problems = error.problems
         except OrchestrationError as error:
@@ -100,5 +103,5 @@ def tree_delete(request: HttpRequest, tree_id: int) -> HttpResponse:
     if request.method == "GET":
         return render(request, "dashboard/tree_delete.html", {"tree": tree, "active": active_run(tree)})
     name = tree.name
-    tree_services.tree_delete(user=request.user, tree_id=tree_id)
+    tree_services.tree_delete(user=cast(User, request.user), tree_id=tree_id)
     return go(request, "/trees/", f"“{name}” is deleted.")

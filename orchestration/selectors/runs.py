@@ -134,7 +134,8 @@ def pending_dependents(run: Run, ids: Collection[UUID]) -> set[UUID]:
 
 def group_ancestors(run: Run, ids: Collection[UUID]) -> set[UUID]:
     """The groups above the tasks *ids*: their progress changes with them."""
-    found, path = set(), []
+    found: set[UUID | None] = set()
+    path: list[UUID | None] = []
     for task_id, depth, executor in _outline(run, "pk", "depth", "executor"):
         del path[depth:]
         path.append(None if executor else task_id)
@@ -199,7 +200,7 @@ _FIELDS = (
 )  # fmt: skip
 
 
-def _values(run: Run, tasks: QuerySet[Task]) -> Iterable[dict[str, Any]]:
+def _values(run: Run, tasks: QuerySet[Task]) -> Any:
     children = Task.objects.filter(parent=OuterRef("pk"))
     return tasks.annotate(folds=Exists(children)).values(*_FIELDS)
 
@@ -209,7 +210,7 @@ def _rows(run: Run, values: list[dict[str, Any]]) -> list[TaskRow]:
     past = _past_attempts(run, [v["id"] for v in newer]) if newer else {}
     stuck = _blocked_then(run) if newer else set()
     waits = _waits(run, [v["id"] for v in values if v["status"] == Status.PENDING and v["run_id"] == run.pk])
-    groups = _groups(run) if run.is_active and any(v["folds"] and not v["executor"] for v in values) else {}
+    groups = _groups(run) if any(v["folds"] and not v["executor"] for v in values) else {}
     rows = []
     for value in values:
         if value["run_id"] == run.pk:

@@ -83,7 +83,11 @@ def test_a_run_is_cancelled_with_a_reason(window):
     page = window()
     start(page, "Index the archive")
     page.get_by_role("button", name=re.compile("^Cancel")).first.click()
-    page.get_by_label("Reason").fill("wrong shelf")
+    reason = page.get_by_label("Reason")
+    reason.fill("wrong shelf")
+    expect(page.locator("#live")).to_contain_text(re.compile("#[0-9]{3}"))  # news have come meanwhile
+    expect(reason).to_be_focused()
+    expect(reason).to_have_value("wrong shelf")
     page.get_by_role("dialog").get_by_role("button", name=re.compile("^Cancel")).click()
     ended(page, "wrong shelf")
     expect(page.get_by_role("button", name=re.compile("Re-run .* not done"))).to_be_visible()
