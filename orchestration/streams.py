@@ -81,7 +81,8 @@ async def follow(run_id: int, after: int, allowed: Callable[[], bool]) -> AsyncG
 async def _read(run_id: int, after: int, frame: Frame | None) -> EventPage:
     """A page; viewers that got the same news and are equally far share one reading."""
     if frame is None:
-        return await database_sync_to_async(events_page)(run_id, after)
+        fresh: EventPage = await database_sync_to_async(events_page)(run_id, after)
+        return fresh
     page: EventPage = await frame.once(f"events {after}", lambda: database_sync_to_async(events_page)(run_id, after))
     return page
 
