@@ -57,6 +57,7 @@ NEW_RUN = f"(OLD.status IN {ENDED} AND NEW.status = 'pending' AND NEW.run_id {{d
 LEGAL = " OR ".join(
     [f"(OLD.status = '{old}' AND NEW.status = '{new}')" for old in Status for new in sorted(_allowed(old))] + [NEW_RUN]
 )
+PEOPLE = ("started_by_id", "cancelled_by_id")
 FROZEN = "an archive is frozen: copy it to change it"
 
 
@@ -65,8 +66,9 @@ def _archived(tasks: str) -> str:
     return f"EXISTS (SELECT 1 FROM orchestration_tree AS tree WHERE {of_tree})"  # noqa: S608  (from constants)
 
 
-OF_TASK = _archived("OLD.tree_id")
+OF_TASK = _archived("OLD.tree_id")  # or of a run
 OF_DEPENDENCY = _archived("(SELECT task.tree_id FROM orchestration_task AS task WHERE task.id = OLD.task_id)")
+OF_ATTEMPT = OF_DEPENDENCY  # its task's tree as well
 
 GUARDS = (
     Guard(
@@ -107,6 +109,10 @@ GUARDS = (
     Guard("guard_archive_task_delete", TASK, "DELETE", ((OF_TASK, FROZEN),)),
     Guard("guard_archive_dependency_update", DEPENDENCY, "UPDATE", ((OF_DEPENDENCY, FROZEN),)),
     Guard("guard_archive_dependency_delete", DEPENDENCY, "DELETE", ((OF_DEPENDENCY, FROZEN),)),
+    Guard("guard_archive_attempt_delete", ATTEMPT, "DELETE", ((OF_ATTEMPT, FROZEN),)),
+    # people are free: Django sets them to NULL when their account is deleted
+    Guard("guard_archive_run_update", RUN, "UPDATE", ((OF_TASK, FROZEN),), columns_except=PEOPLE),
+    Guard("guard_archive_run_delete", RUN, "DELETE", ((OF_TASK, FROZEN),)),
 )
 
 

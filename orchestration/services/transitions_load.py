@@ -119,8 +119,13 @@ def _count_tries(cursor: Any, run_id: int, tasks: dict[str, TaskState]) -> None:
 
 def load_results(tasks: Iterable[TaskState]) -> dict[str, str | None]:
     """Task id -> JSON text of its result, for completed tasks (links: of the attempt they refer to)."""
-    own = [task for task in tasks if task.linked_attempt is None]
-    linked = {task.linked_attempt: task.id for task in tasks if task.linked_attempt is not None}
+    own: list[TaskState] = []
+    linked: dict[int, str] = {}
+    for task in tasks:
+        if task.linked_attempt is None:
+            own.append(task)
+        else:
+            linked[task.linked_attempt] = task.id
     found: dict[str, str | None] = {}
     with connection.cursor() as cursor:
         for part in _chunks([task.id for task in own]):
