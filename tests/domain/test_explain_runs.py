@@ -203,7 +203,8 @@ json_values = st.recursive(
 run_tasks = st.lists(
     st.builds(
         RunTask, key=st.text(max_size=3), id=st.text(max_size=3), name=st.text(max_size=3),
-        status=st.sampled_from(list(Status)), inputs=st.dictionaries(st.text(max_size=2), json_values.map(fingerprint), max_size=3),
+        status=st.sampled_from(list(Status)),
+        inputs=st.dictionaries(st.text(max_size=2), json_values.map(fingerprint), max_size=3),
         result=st.none() | json_values.map(fingerprint), error=st.none() | st.text(max_size=3),
         started_s=st.none() | st.floats(0, 100), duration_s=st.none() | st.floats(0, 100),
     ),

@@ -11,12 +11,13 @@ from django.utils import timezone
 from orchestration.domain.errors import Conflict, Invalid, NotFound
 from orchestration.domain.explain.verdicts import Verdict
 from orchestration.domain.explain.waiting import Relation
+from orchestration.domain.ready_queue import Slots
 from orchestration.domain.states import Status
 from orchestration.domain.work import Ending, Outcome
 from orchestration.models import Worker
 from orchestration.selectors.explain import compare, dry_run_of, explain_run, explain_task
 from orchestration.services.runs import run_cancel, run_start
-from orchestration.services.transitions import Slots, Transitions
+from orchestration.services.transitions import Transitions
 from tests.factories import make_tree, make_user, task, task_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -109,6 +110,17 @@ def test_a_blocked_task_is_led_to_its_cause(ann):
     assert found.why.remedies[0].task_id == task_named(tree, "fetch").pk.hex
 
 
+def test_a_task_whose_cause_was_mended_since_is_offered_a_run(ann):
+    tree = make_tree(*ETL, owner=ann)
+    run_tree(tree, load="boom")
+    run_tree(tree, mode="only", chosen=[task_named(tree, "load").pk])
+    report = task_named(tree, "report")
+    why = explain_task(ann, report.pk).why
+    assert [link.name for link in why.chain] == ["report"]
+    assert "since" in why.headline
+    assert [(r.kind, r.task_id) for r in why.remedies] == [("rerun", report.pk.hex)]
+
+
 def live_worker(process=1):
     now = timezone.now()
     fields = {"host": "h", "pid": 1, "process_slots": process, "async_slots": 1, "started_at": now, "heartbeat_at": now}
@@ -127,7 +139,7 @@ def test_a_ready_task_sees_the_queue_and_only_the_holders_it_may_see(ann):
     why = explain_task(ann, task_named(tree, "a").pk).why
     assert why.chain[0].relation == Relation.SLOT
     assert (why.queue.ahead, why.queue.ahead_higher) == (1, 1)
-    assert [(h.task, h.name) for h in why.queue.holders] in ([(None, "a task of another user")], [])
+    assert [(h.task, h.name) for h in why.queue.holders] == [(None, "a task of another user")]
     assert "secret" not in repr(why)
 
 

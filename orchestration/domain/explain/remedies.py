@@ -34,7 +34,7 @@ def remedies_for_block(
     path: Sequence[str], causes: Sequence[TaskFact], held: Mapping[str, Sequence[EdgeFact]]
 ) -> tuple[Remedy, ...]:
     """For a task that will never run: re-execute the causes, or make the first blocking dependency optional."""
-    found = [_rerun(cause) for cause in causes[:MAX_CAUSES] if fate(cause) != Fate.BLOCKED]
+    found = [_rerun(cause) for cause in causes[:MAX_CAUSES]]
     by_id = {cause.id: cause for cause in causes}
     last = next((e for e in held[path[-2]] if e.depends_on == path[-1]), None) if len(path) > 1 else None
     if last is not None:

@@ -201,7 +201,7 @@ _SENTENCES = {
     Relation.FAILED: "failed",
     Relation.CANCELLED: "was cancelled",
     Relation.NOT_IN_RUN: "is not part of an active run",
-    Relation.BLOCKED_BY: "will not run, but what blocked it is gone",
+    Relation.BLOCKED_BY: "was blocked, but what blocked it has changed since",
 }
 
 
