@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from urllib.parse import parse_qs
 
@@ -18,10 +19,13 @@ from dashboard.forms import window_of
 from orchestration.feeds import Frame, Subscription, subscribe
 from orchestration.models import Run
 from orchestration.selectors.access import runs_for_read
-from orchestration.selectors.runs import Window
+from orchestration.selectors.run_rows import Window
+
+logger = logging.getLogger("apflow.pages")
 
 BODY_S = 0.4  # pause after a morph of all rows: the browser has to draw it
 RECHECK_S = 5.0  # how often rights are looked at again
+BROKEN = 1011  # the page reconnects on this
 NOT_SIGNED_IN = 4403  # codes that the page does not reconnect on
 NOT_FOUND = 4404
 
@@ -54,6 +58,9 @@ class RunPageConsumer(AsyncWebsocketConsumer):
                 await self._follow(news)
         except Run.DoesNotExist:
             await self.close(NOT_FOUND)
+        except Exception:
+            logger.exception("the page of run %s gets no news", self._run_id)
+            await self.close(BROKEN)
 
     async def _follow(self, news: Subscription) -> None:
         await self._snapshot()
@@ -88,18 +95,13 @@ class RunPageConsumer(AsyncWebsocketConsumer):
                 lambda: database_sync_to_async(live.actions_html)(run, allowed=self._allowed),
             ),
         ]
-        mine = frame.changed & self._ids
-        if self._window.filtered or len(mine) > live.MANY:
-            await self.send("".join([*parts, await frame.once(f"body {self._window}", self._body)]))
+        change = await frame.once(
+            f"rows {self._window}",
+            lambda: database_sync_to_async(live.changed_html)(run, self._window, frame.changed, self._ids),
+        )
+        await self.send("".join([*parts, change.html]))
+        if change.whole:
             await asyncio.sleep(BODY_S)  # what happens meanwhile is in the next frame
-            return
-        rows = await frame.once("rows", lambda: database_sync_to_async(live.changed_html)(run, frame.changed))
-        parts += [html for task_id, html in rows.items() if task_id in self._ids]
-        await self.send("".join(parts))
-
-    async def _body(self) -> str:
-        html: str = await database_sync_to_async(live.window_html)(self._run_id, self._window)
-        return html
 
     def _refusal(self) -> int:
         """The code to close with, or 0. Effects: remembers whether the user may run the tree."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest
 
-from dashboard.contexts.runs import FILTERS
+from dashboard.contexts.rows import FILTERS
 from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.states import Status
-from orchestration.selectors.runs import Window
+from orchestration.selectors.run_rows import Window
 from orchestration.selectors.trees import TreeFilter
 
 MAX_SEARCH = 100

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,9 +9,10 @@ from django.template.loader import get_template
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
-from dashboard.contexts.runs import row_view, rows_view, run_actions, run_head
+from dashboard.contexts.rows import row_view, rows_view
+from dashboard.contexts.runs import run_actions, run_head
 from orchestration.models import Run
-from orchestration.selectors.runs import Rows, Window, changed_rows, group_ancestors, pending_dependents, run_rows
+from orchestration.selectors.run_rows import Rows, Window, changed_rows, group_ancestors, pending_dependents, run_rows
 
 MANY = 50  # changed rows above which one morph of all rows is cheaper
 
@@ -25,6 +25,14 @@ class Snapshot:
     seq: int
     ids: frozenset[UUID]
     active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a frame changes in a window."""
+
+    html: str
+    whole: bool  # all rows were rendered
 
 
 def load_run(run_id: int) -> Run:
@@ -43,11 +51,15 @@ def actions_html(run: Run, *, allowed: bool) -> str:
     return partial("#run-actions", html)
 
 
-def changed_html(run: Run, ids: Collection[UUID]) -> dict[UUID, str]:
-    """Each of the tasks *ids*, each that waits for one of them and the groups above, as a row in a partial."""
-    rows = changed_rows(run, {*ids, *pending_dependents(run, ids), *group_ancestors(run, ids)})
+def changed_html(run: Run, window: Window, changed: frozenset[UUID], shown: frozenset[UUID]) -> Change:
+    """What changes in *window*, which holds the tasks *shown*, when the tasks *changed* do: their rows, those of the
+    tasks that wait for them and of the groups above; or all rows when most change or a filter decides what is shown."""
+    touched = {*changed, *pending_dependents(run, changed), *group_ancestors(run, changed)} & shown
+    if window.filtered or len(touched) > MANY:
+        return Change(window_html(run.pk, window), whole=True)
     row = get_template("dashboard/run_row.html")
-    return {r.id: partial(f"#t-{r.id.hex}", row.render({"row": row_view(run, r)})) for r in rows}
+    rows = [(r.id.hex, row.render({"row": row_view(run, r)})) for r in changed_rows(run, touched)]
+    return Change("".join(partial(f"#t-{hexed}", html) for hexed, html in rows), whole=False)
 
 
 def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:

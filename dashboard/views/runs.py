@@ -9,14 +9,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard import live
 from dashboard.contexts.common import query_of, run_line
-from dashboard.contexts.runs import may_run, rows_view, run_actions, run_head
+from dashboard.contexts.rows import rows_view
+from dashboard.contexts.runs import may_run, run_actions, run_head
 from dashboard.contexts.trees import STATES, Link
 from dashboard.forms import number_of, search_of, state_of, window_of
 from dashboard.htmx import fragment, go, is_htmx, notice
 from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.states import Mode
 from orchestration.selectors import access
-from orchestration.selectors.runs import PAGE, run_page, run_rows
+from orchestration.selectors.run_rows import run_rows
+from orchestration.selectors.runs import PAGE, run_page
 from orchestration.services import runs as run_services
 
 RERUN_MODES = {Mode.ALL.value, Mode.FAILED.value}

@@ -170,3 +170,11 @@ async def test_a_lost_right_ends_the_page(monkeypatch):
             return
         assert json.loads(output["text"])["alive"] >= 0
     raise AssertionError("the page stays open")
+
+
+async def test_a_page_that_cannot_be_rendered_is_told_to_come_back(monkeypatch):
+    _, run = await database(prepare)()
+    monkeypatch.setattr(consumers, "subscribe", None)
+    page = await database(socket)(run, "ann")
+    await page.connect()
+    assert await page.receive_output(timeout=WAIT_S) == {"type": "websocket.close", "code": consumers.BROKEN}

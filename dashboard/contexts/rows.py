@@ -1,0 +1,191 @@
+"""The tasks of a run as the rows of its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from dashboard.contexts.common import State, query_of
+from orchestration.domain.states import Display, Status
+from orchestration.domain.story import duration_words, plural
+from orchestration.models import Run
+from orchestration.selectors.run_rows import Rows, TaskRow, Window
+
+FILTERS = ("running", "failed", "blocked", "waiting", "completed", "cancelled")
+EXCERPT = 160  # characters of an error in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a task ran, as a bar on the run's own time scale."""
+
+    start: str  # seconds since 1970
+    end: str  # the same; "" while it runs
+    part: str  # share that is done, 0..1
+    x: str  # of 1000
+    width: str
+    filled: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """A row of the tree."""
+
+    id: str  # of the element
+    url: str
+    position: int
+    level: int
+    indent: int  # pixels
+    name: str
+    executor: str
+    state: State
+    reused: bool
+    folds: bool
+    percent: int | None  # progress, only while it means something
+    span: Span | None
+    group: bool  # shows the progress of what is under it
+    took: str
+    since: float
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter by state."""
+
+    state: State | None
+    word: str
+    url: str
+    here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowsView:
+    """The tree in a window."""
+
+    run_id: int
+    total: int
+    rows: tuple[RowView, ...]
+    chips: tuple[Chip, ...]
+    search: str
+    state: str
+    previous_url: str
+    next_url: str
+    socket_url: str
+    page_url: str
+    filtered: bool
+
+
+def rows_view(run: Run, window: Window, found: Rows) -> RowsView:
+    """The tree of *run* in *window*."""
+    base = run.get_absolute_url()
+    query = query_of(state=window.state, q=window.search)
+    own = query_of(state=window.state, q=window.search, start=window.start or "")
+    return RowsView(
+        run_id=run.pk,
+        total=run.tree.task_count,
+        rows=tuple(row_view(run, row) for row in found.rows),
+        chips=_chips(base, window),
+        search=window.search,
+        state=window.state,
+        previous_url="" if found.previous is None else f"{base}?{query}&start={found.previous}",
+        next_url="" if found.next is None else f"{base}?{query}&start={found.next}",
+        socket_url=f"/ws/runs/{run.pk}/page/?{own}",
+        page_url=f"{base}?{own}",
+        filtered=window.filtered,
+    )
+
+
+def _chips(base: str, window: Window) -> tuple[Chip, ...]:
+    chips = [Chip(None, "all", f"{base}?{query_of(q=window.search)}", here=not window.state)]
+    for key in FILTERS:
+        url = f"{base}?{query_of(state=key, q=window.search)}"
+        chips.append(Chip(State(key, key), key, url, here=window.state == key))
+    return tuple(chips)
+
+
+def row_view(run: Run, row: TaskRow) -> RowView:
+    """*row* ready to be shown."""
+    running = row.state in {Display.RUNNING, Display.STOPPING}
+    is_group = row.folds and not row.executor
+    return RowView(
+        id=f"t-{row.id.hex}",
+        url=f"/tasks/{row.id}?run={run.pk}",
+        position=row.position,
+        level=row.depth + 1,
+        indent=18 * min(row.depth, 20),
+        name=row.name,
+        executor=row.executor or ("group" if row.folds else ""),
+        state=State("reused", "reused") if row.reused and row.state == Display.COMPLETED else _state(run, row),
+        reused=row.reused,
+        folds=row.folds,
+        percent=_percent(row),
+        span=None if row.reused or is_group else _span(run, row),
+        group=row.group is not None,
+        took="" if is_group else _took(row),
+        since=row.started_at.timestamp() if running and row.started_at else 0,
+        note=_note(row),
+    )
+
+
+def _percent(row: TaskRow) -> int | None:
+    if row.group is not None:
+        return round(100 * row.group.progress)
+    running = row.state in {Display.RUNNING, Display.STOPPING}
+    return round(100 * row.progress) if running and row.progress > 0 else None
+
+
+def _span(run: Run, row: TaskRow) -> Span | None:
+    if row.started_at is None:
+        return None
+    now = timezone.now()
+    scale = 1000 / max(0.001, ((run.completed_at or now) - run.started_at).total_seconds())
+    x = max(0.0, (row.started_at - run.started_at).total_seconds() * scale)
+    width = max(4.0, ((row.completed_at or now) - row.started_at).total_seconds() * scale)
+    part = 1.0 if row.completed_at else row.progress
+    return Span(
+        start=f"{row.started_at.timestamp():.3f}",
+        end=f"{row.completed_at.timestamp():.3f}" if row.completed_at else "",
+        part=f"{part:.3f}",
+        x=f"{min(x, 996.0):.1f}",
+        width=f"{min(width, 1000.0):.1f}",
+        filled=f"{min(width, 1000.0) * part:.1f}",
+    )
+
+
+def _state(run: Run, row: TaskRow) -> State:
+    if row.state == Display.IDLE and not run.is_active:
+        return State(row.state, "not run")
+    unfinished = row.group is not None and row.group.ended < row.group.leaves
+    if unfinished and row.group and run.is_active and row.state == Display.COMPLETED:
+        return State("running", "running") if row.group.running else State("waiting", "waiting")
+    return State(row.state, str(row.state))
+
+
+def _took(row: TaskRow) -> str:
+    if row.started_at is None:
+        return ""
+    end = row.completed_at or (timezone.now() if row.state in {Display.RUNNING, Display.STOPPING} else None)
+    return duration_words((end - row.started_at).total_seconds()) if end else ""
+
+
+def _note(row: TaskRow) -> str:
+    if row.reused:
+        return "not part of this run"
+    if row.group is not None and not row.error and row.state != Display.BLOCKED:
+        return f"{row.group.done:,} of {row.group.leaves:,} done"
+    if row.error:
+        return _first_line(row.error)
+    if row.state == Display.BLOCKED:
+        how = "blocked" if row.blocked_by_status == Status.PENDING else row.blocked_by_status
+        return f"needs {row.blocked_by} ({how})" if row.blocked_by else "a required dependency did not complete"
+    if row.state == Display.WAITING and row.waits:
+        more = f" and {plural(row.waits_more, 'other')}" if row.waits_more else ""
+        return f"waits for {', '.join(row.waits)}{more}"
+    return "waits for a free slot" if row.state == Display.READY else ""
+
+
+def _first_line(text: str) -> str:
+    line = text.strip().split("\n", 1)[0]
+    return line if len(line) <= EXCERPT else f"{line[: EXCERPT - 1]}…"
