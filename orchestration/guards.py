@@ -14,7 +14,9 @@ from orchestration.domain.states import TERMINAL, TRANSITIONS, Status
 
 TASK, DEPENDENCY, ATTEMPT = "orchestration_task", "orchestration_dependency", "orchestration_attempt"
 EVENT, RUN = "orchestration_event", "orchestration_run"
-TABLES = (TASK, DEPENDENCY, ATTEMPT, EVENT, RUN)
+AUDIT, AUDIT_HEAD = "orchestration_auditentry", "orchestration_audithead"
+TABLES = (TASK, DEPENDENCY, ATTEMPT, EVENT, RUN, AUDIT, AUDIT_HEAD)
+APPEND_ONLY = "the audit log is append-only"
 
 # a group ends, and a task with unusable inputs fails, in one step: neither is ever in progress
 IN_ONE_STEP = frozenset({Status.COMPLETED, Status.FAILED})
@@ -27,7 +29,7 @@ class Guard:
 
     name: str
     table: str
-    event: str  # UPDATE or DELETE
+    event: str  # INSERT, UPDATE or DELETE
     refusals: tuple[tuple[str, str], ...]  # (SQL condition, text)
     columns: tuple[str, ...] = ()  # UPDATE OF these; () = any
     columns_except: tuple[str, ...] = ()  # UPDATE OF all but these
@@ -69,6 +71,8 @@ def _archived(tasks: str) -> str:
 OF_TASK = _archived("OLD.tree_id")  # or of a run
 OF_DEPENDENCY = _archived("(SELECT task.tree_id FROM orchestration_task AS task WHERE task.id = OLD.task_id)")
 OF_ATTEMPT = OF_DEPENDENCY  # its task's tree as well
+TO_TREE = _archived("NEW.tree_id")
+TO_TASK = _archived("(SELECT task.tree_id FROM orchestration_task AS task WHERE task.id = NEW.task_id)")
 
 GUARDS = (
     Guard(
@@ -113,22 +117,33 @@ GUARDS = (
     # people are free: Django sets them to NULL when their account is deleted
     Guard("guard_archive_run_update", RUN, "UPDATE", ((OF_TASK, FROZEN),), columns_except=PEOPLE),
     Guard("guard_archive_run_delete", RUN, "DELETE", ((OF_TASK, FROZEN),)),
+    # an archive is filled first and frozen at last
+    Guard("guard_archive_task_insert", TASK, "INSERT", ((TO_TREE, FROZEN),)),
+    Guard("guard_archive_dependency_insert", DEPENDENCY, "INSERT", ((TO_TASK, FROZEN),)),
+    Guard("guard_archive_run_insert", RUN, "INSERT", ((TO_TREE, FROZEN),)),
 )
 
 
 def install(connection: Any) -> None:
-    """All guards are in the database of *connection*, in their present wording. Can be repeated."""
+    """All guards are in the database of *connection*, in their present wording. Can be repeated.
+
+    Guards of tables that a later migration adds are left out: that one installs them.
+    """
     uninstall(connection)
+    tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         for guard in GUARDS:
-            for statement in _create(connection, guard):
+            for statement in _create(connection, guard) if guard.table in tables else ():
                 cursor.execute(statement)
 
 
 def uninstall(connection: Any) -> None:
     """No guard is in the database of *connection*."""
+    tables = set(connection.introspection.table_names())
     with connection.cursor() as cursor:
         for guard in GUARDS:
+            if guard.table not in tables:
+                continue
             if connection.vendor == "postgresql":
                 cursor.execute(f"DROP TRIGGER IF EXISTS {guard.name} ON {guard.table}")
                 cursor.execute(f"DROP FUNCTION IF EXISTS {guard.name}()")

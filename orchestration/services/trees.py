@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from orchestration.conf import conf
@@ -187,14 +187,24 @@ def tree_delete(*, user: User, tree_id: int) -> None:
     """The tree, its tasks, runs and events are gone. Raises NotFound, Forbidden, AlreadyRunning, Conflict.
 
     Conflict: the tree is archived, or tasks of other trees are links to its tasks.
-    Effects: one DELETE per table, whatever the size; copies stay and lose their lineage.
+    Effects: one DELETE per table, whatever the size; copies stay and lose their lineage, originals `has_references`.
     """
     tree = tree_for_edit(user, tree_id)
     links = Task.objects.filter(linked_attempt__task__tree=tree).exclude(tree=tree)
     if holder := links.select_related("tree").first():
         raise Conflict(f"'{holder.tree.name}' links to tasks of '{tree.name}': delete that tree first", code="linked")
     Task.objects.filter(original__tree=tree).exclude(tree=tree).update(original=None)
+    _forget_references(tree)
     with connection.cursor() as cursor:
         for statement in DELETE_PARTS:
             cursor.execute(statement, [tree.pk])
     tree.delete()
+
+
+def _forget_references(tree: Tree) -> None:
+    """The originals that only *tree* was made from have no references any more."""
+    others = Task.objects.filter(original=OuterRef("pk")).exclude(tree=tree)
+    originals = Task.objects.filter(tree=tree).exclude(original=None).values("original")
+    frozen = Tree.objects.exclude(archived_at=None)
+    known = Task.objects.filter(pk__in=originals, has_references=True).exclude(tree=tree).exclude(tree__in=frozen)
+    known.filter(~Exists(others)).update(has_references=False)

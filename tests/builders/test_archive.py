@@ -154,6 +154,11 @@ CASES = {
     "attempt delete": lambda t: Attempt.objects.filter(task__tree=t)[0].delete(),
     "run": lambda t: Run.objects.filter(tree=t).update(completed=0),
     "run delete": lambda t: Run.objects.filter(tree=t)[0].delete(),
+    "add task": lambda t: Task.objects.create(
+        tree=t, name="x", position=9, created_at=t.created_at, updated_at=t.created_at, parent=task_named(t, "r")
+    ),
+    "add dependency": lambda t: Dependency.objects.create(task=task_named(t, "c1"), depends_on=task_named(t, "r")),
+    "add run": lambda t: Run.objects.create(tree=t, number=2, started_at=t.created_at),
     "raw": lambda t: connection.cursor().execute(FROZEN.format("progress = 0"), [t.pk]),
     "raw delete": lambda t: connection.cursor().execute("DELETE FROM orchestration_task WHERE tree_id = %s", [t.pk]),
 }

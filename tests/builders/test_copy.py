@@ -5,8 +5,12 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from orchestration.builders.array import tree_from_array
 from orchestration.builders.copy import preview_copy, tree_copy
+from orchestration.builders.export import array_from_tree
 from orchestration.domain.errors import Forbidden, Invalid, NotFound
 from orchestration.domain.spec import DependencySpec, TaskSpec, TreeSpec
 from orchestration.models import Dependency, Task, Tree
@@ -22,6 +26,7 @@ from tests.builders.support import (
     state_of,
     statuses,
 )
+from tests.builders.test_export import arrays
 from tests.factories import make_tree, make_user, task, task_named
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +72,37 @@ def test_lineage_is_kept_per_task():
     assert set(Task.objects.filter(tree=tree).values_list("has_references", flat=True)) == {True}
     tree_delete(user=tree.owner, tree_id=tree.pk)
     assert task_named(copy, "c1").original is None
+
+
+def test_references_are_forgotten_with_the_last_copy():
+    tree = make_source()
+    first, second = copy_of(tree), copy_of(tree, "c1")
+    tree_delete(user=tree.owner, tree_id=first.pk)
+    assert [t.name for t in Task.objects.filter(tree=tree, has_references=True)] == ["c1"]
+    tree_delete(user=tree.owner, tree_id=second.pk)
+    assert not Task.objects.filter(has_references=True).exists()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(arrays(), st.integers(0, 6), st.booleans(), st.booleans())
+def test_any_tree_and_any_part_of_it_can_be_copied(array, index, include_upstream, include_dependents):
+    tree = tree_from_array(owner=make_user(), data=array)
+    assert array_from_tree(copy_of_root(tree)) == array_from_tree(tree)
+    chosen = Task.objects.filter(tree=tree).order_by("position")[index % tree.task_count]
+    options = {"include_upstream": include_upstream, "include_dependents": include_dependents}
+    shown = preview_copy(user=tree.owner, task_id=chosen.pk, **options)
+    copy = tree_copy(user=tree.owner, task_id=chosen.pk, **options)
+    assert same_as_preview(shown, copy)
+    assert len({t.source_id for t in shown.tasks}) == copy.task_count
+    edges = Dependency.objects.filter(task__tree=copy)
+    wanted = Dependency.objects.filter(task__in=[t.source_id for t in shown.tasks])
+    assert edges.count() == wanted.count() - shown.counts["dropped"]
+    assert not edges.exclude(depends_on__tree=copy).exists()
+    assert shown.counts["dropped"] == 0 or not include_upstream
+
+
+def copy_of_root(tree):
+    return tree_copy(user=tree.owner, task_id=root_of(tree).pk)
 
 
 def test_a_copy_runs_on_its_own():
