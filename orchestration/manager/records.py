@@ -51,6 +51,10 @@ class TaskRecord:
         for part in fields(self):
             setattr(self, part.name, getattr(newer, part.name))
 
+    def cancel(self, reason: str) -> None:
+        """Note that it is not to run (only while it is not stored: later the engine decides)."""
+        self.status, self.error = Status.CANCELLED, reason
+
     def definition(self, parent_id: str | None) -> dict[str, Any]:
         """The task as one object of an array that builders.array reads."""
         item: dict[str, Any] = {key: getattr(self, key) for key in DEFINITION}

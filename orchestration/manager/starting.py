@@ -70,7 +70,7 @@ def cancel(session: Session, task_id: Any, reason: str, *, subtree: bool, user: 
     """What TaskManager.cancel_task answers."""
     draft = session.drafts.get(dashed(task_id))
     if draft is not None and draft.status == Status.PENDING:
-        draft.status, draft.error = Status.CANCELLED, reason
+        draft.cancel(reason)
         return {"status": Status.CANCELLED, "message": f"Task {task_id} was cancelled before it was started"}
     if draft is not None:
         return _finished(task_id, draft.status)
