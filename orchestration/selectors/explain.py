@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -70,7 +70,8 @@ def explain_task(user: Any, task_id: UUID | str, *, now: datetime | None = None)
     run: Run | None = task.run
     tasks, edges = task_facts(task.tree_id, run), edge_facts(task.tree_id)
     needs_slots = run is not None and run.is_active and task.status == Status.PENDING and task.blocked_by_id is None
-    why = why_waiting(task.pk.hex, tasks, edges, slots_for(user, now, with_queue=needs_slots))
+    slots = slots_for(user, now, with_queue=needs_slots, run_limit=task.tree.max_parallel)
+    why = why_waiting(task.pk.hex, tasks, edges, slots)
     own = [edge for edge in edges if edge.task == task.pk.hex]
     return TaskExplanation(why, edge_verdicts(tasks, own), _origins(task, tasks), tasks)
 
@@ -113,6 +114,7 @@ def dry_run_of(
     limits, alive = slot_limits(now or timezone.now())
     if not alive:
         limits = SlotLimits(conf().process_slots, conf().async_slots)
+    limits = replace(limits, executors=conf().executor_limits, together=tree.max_parallel)
     forecast = dry_run(tasks, edges, scope, history(tree.pk), limits)
     return DryRunReport(forecast, decisions, {t.id: t.name for t in tasks.values()}, limits, alive)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from orchestration.conf import conf
 from orchestration.domain.explain.dryrun import SlotLimits, expected_seconds
 from orchestration.domain.explain.queueing import Queued, Running, Slots
 from orchestration.domain.states import Status
@@ -44,13 +45,21 @@ def slot_limits(now: datetime) -> tuple[SlotLimits, bool]:
     return SlotLimits(sum(w.process_slots for w in alive), sum(w.async_slots for w in alive)), bool(alive)
 
 
-def slots_for(user: Any, now: datetime, *, with_queue: bool) -> Slots:
+def slots_for(user: Any, now: datetime, *, with_queue: bool, run_limit: int = 0) -> Slots:
     """Slots, holders and queue over all runs; what *user* may not see is counted, not named. At most five queries."""
     limits, _alive = slot_limits(now)
     if not with_queue:
         return Slots(limits.process, limits.asynchronous)
     isolated = {executor.id: executor.isolated for executor in registry.all_executors()}
-    return Slots(limits.process, limits.asynchronous, tuple(_running(user, isolated)), tuple(_ready(isolated)))
+    return Slots(
+        process=limits.process,
+        asynchronous=limits.asynchronous,
+        running=tuple(_running(user, isolated)),
+        ready=tuple(_ready(isolated)),
+        executor_limits=conf().executor_limits,
+        run_limit=run_limit,
+        ageing_s=conf().ageing_s,
+    )
 
 
 def _running(user: Any, isolated: dict[str, bool]) -> Iterator[Running]:
@@ -60,13 +69,16 @@ def _running(user: Any, isolated: dict[str, bool]) -> Iterator[Running]:
         )
     )
     rows = Attempt.objects.filter(status=Status.IN_PROGRESS).order_by("started_at", "pk")
-    for pk, task_id, name, executor, since in rows.values_list("pk", "task_id", "task__name", "executor", "started_at"):
+    columns = ("pk", "task_id", "task__name", "executor", "started_at", "run_id")
+    for pk, task_id, name, executor, since, run_id in rows.values_list(*columns):
         seen = pk in visible
         yield Running(
             task_id.hex if seen else None,
             name if seen else "a task of another user",
             isolated.get(executor, True),
             since,
+            executor,
+            run_id,
         )
 
 
@@ -86,4 +98,4 @@ def _ready(isolated: dict[str, bool]) -> Iterator[Queued]:
         if ready_at is None:
             continue
         own = priorities.get(task_id.hex, priority)
-        yield Queued(task_id.hex, own, ready_at, run_id or 0, position, isolated.get(executor, True))
+        yield Queued(task_id.hex, own, ready_at, run_id or 0, position, isolated.get(executor, True), executor)

@@ -50,6 +50,14 @@ def test_kinds_of_slot_do_not_take_each_others_place():
     assert dry_run(tasks, DIAMOND, tasks, SECONDS, ONE).total_s == 7.0
 
 
+def test_limits_hold_back_only_what_they_name():
+    tasks = by_id(*(task(f"h{n}", n, executor="http") for n in range(4)), task("n", 9))
+    seconds = dict.fromkeys(tasks, 1.0)
+    run = dry_run(tasks, [], tasks, seconds, SlotLimits(9, 9, {"http": 2}))
+    assert (run.total_s, run.peak, run.times["n"]) == (2.0, 3, (0.0, 1.0))
+    assert dry_run(tasks, [], tasks, seconds, SlotLimits(9, 9, together=2)).total_s == 3.0
+
+
 def test_unknown_durations_are_counted_with_the_median_of_the_known():
     run = dry_run(TASKS, DIAMOND, TASKS, {"a": 4.0, "b": 2.0, "d": 9.0}, MANY)
     assert (run.unknown, run.assumed_s, run.times["c"]) == (1, 4.0, (4.0, 8.0))

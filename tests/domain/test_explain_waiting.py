@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -94,6 +95,26 @@ def test_a_ready_task_sees_who_is_ahead_and_who_holds_the_slots():
     assert [holder.name for holder in why.queue.holders] == ["x", "y"]
     assert "2 tasks ahead, 1 of them with a higher priority, 2 of 2 process slots taken" in why.headline
     assert [(r.kind, r.task_id) for r in why.remedies] == [(RemedyKind.CANCEL, "x")]
+
+
+def test_a_limit_that_is_reached_is_named_before_the_slots():
+    held = (Running("x", "x", True, NOW, "http", 1), Running("y", "y", True, NOW, "noop", 7))
+    ready = (queued("a"), replace(queued("b", 0), executor="noop", run=2), replace(queued("c", 0), executor="http"))
+    ready = (replace(ready[0], executor="noop"), *ready[1:])
+    fact = by_id(task("a", ready_at=NOW))
+    bound = why_waiting("a", fact, [], Slots(9, 9, held, ready, {"noop": 1})).queue
+    assert (bound.ahead, [h.name for h in bound.holders]) == (1, ["y"])
+    assert bound.text.endswith("1 of 1 place for “noop” taken")
+    bound = why_waiting("a", fact, [], Slots(9, 9, held, ready, run_limit=1)).queue
+    assert (bound.ahead, [h.name for h in bound.holders]) == (1, ["x"])
+    assert bound.text.endswith("1 of 1 place of this tree taken")
+
+
+def test_ageing_lets_the_longest_waiting_go_first():
+    waiting = (queued("a", 2, 5), queued("b", 0, 600))
+    fact = by_id(task("a", ready_at=NOW))
+    assert why_waiting("a", fact, [], Slots(1, 1, (), waiting, ageing_s=60)).queue.ahead == 0
+    assert why_waiting("a", fact, [], Slots(1, 1, (), waiting)).queue.ahead == 1
 
 
 def test_a_hidden_holder_is_counted_but_not_offered():

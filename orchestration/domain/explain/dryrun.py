@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
@@ -10,6 +11,8 @@ from statistics import median
 from orchestration.domain.explain.facts import EdgeFact, TaskFact, Tasks
 from orchestration.domain.graph import closure, layers
 from orchestration.domain.states import Status
+
+Group = tuple[bool, str]  # takes a process slot; executor, if it has a limit
 
 HISTORY = 20  # completed attempts of a task that its expected duration is the median of
 DEFAULT_S = 1.0  # where no duration at all is known
@@ -21,6 +24,8 @@ class SlotLimits:
 
     process: int = 1
     asynchronous: int = 1
+    executors: Mapping[str, int] = field(default_factory=dict)  # most tasks of an executor at a time
+    together: int = 0  # most tasks of the run at a time; 0 = no limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,27 +127,27 @@ class _Simulation:
     seconds: Mapping[str, float]
     slots: SlotLimits
     times: dict[str, tuple[float, float]] = field(default_factory=dict)  # in the order of starts
-    _ready: dict[bool, list[tuple[int, float, int, str]]] = field(default_factory=lambda: {True: [], False: []})
+    _ready: dict[Group, list[tuple[int, float, int, str]]] = field(default_factory=dict)
+    _busy: Counter[Group] = field(default_factory=Counter)
     _running: list[tuple[float, str]] = field(default_factory=list)
     _missing: dict[str, int] = field(default_factory=dict)
     _dependents: dict[str, list[str]] = field(default_factory=dict)
 
     def run(self) -> tuple[dict[str, tuple[float, float]], int]:
         """(times, peak). Tasks on or behind a cycle never start."""
-        free = {True: max(1, self.slots.process), False: max(1, self.slots.asynchronous)}
         for task_id, dependencies in self.awaited.items():
             self._missing[task_id] = len(dependencies)
             for dependency in dependencies:
                 self._dependents.setdefault(dependency, []).append(task_id)
         self._release([t for t, missing in self._missing.items() if not missing], 0.0)
-        peak = self._start(0.0, free)
+        peak = self._start(0.0)
         while self._running:
             now = self._running[0][0]
             while self._running and self._running[0][0] <= now:
                 _, ended = heapq.heappop(self._running)
-                free[self.tasks[ended].isolated] += 1
+                self._busy[self._group(ended)] -= 1
                 self._release(self._settle(ended), now)
-            peak = max(peak, self._start(now, free))
+            peak = max(peak, self._start(now))
         return self.times, peak
 
     def _settle(self, ended: str) -> list[str]:
@@ -159,17 +164,42 @@ class _Simulation:
         while todo:
             task: TaskFact = self.tasks[todo.pop()]
             if task.works:
-                heapq.heappush(self._ready[task.isolated], (task.priority, now, task.position, task.id))
+                heap = self._ready.setdefault(self._group(task.id), [])
+                heapq.heappush(heap, (task.priority, now, task.position, task.id))
             else:
                 self.times[task.id] = (now, now)
                 todo.extend(self._settle(task.id))
 
-    def _start(self, now: float, free: dict[bool, int]) -> int:
-        for isolated, heap in self._ready.items():
-            while heap and free[isolated]:
-                task_id = heapq.heappop(heap)[-1]
-                free[isolated] -= 1
-                end = now + self.seconds[task_id]
-                self.times[task_id] = (now, end)
-                heapq.heappush(self._running, (end, task_id))
+    def _start(self, now: float) -> int:
+        while (group := self._best()) is not None:
+            task_id = heapq.heappop(self._ready[group])[-1]
+            self._busy[group] += 1
+            end = now + self.seconds[task_id]
+            self.times[task_id] = (now, end)
+            heapq.heappush(self._running, (end, task_id))
         return len(self._running)
+
+    def _best(self) -> Group | None:
+        """The group whose head is the best ready task that has a slot and that no limit holds back."""
+        if self.slots.together and len(self._running) >= self.slots.together:
+            return None
+        room = {True: max(1, self.slots.process), False: max(1, self.slots.asynchronous)}
+        used: Counter[str] = Counter()
+        for (isolated, executor), busy in self._busy.items():
+            room[isolated] -= busy
+            used[executor] += busy
+        return min(
+            (
+                group
+                for group, heap in self._ready.items()
+                if heap
+                and room[group[0]] > 0
+                and (not group[1] or used[group[1]] < max(1, self.slots.executors[group[1]]))
+            ),
+            key=lambda group: self._ready[group][0],
+            default=None,
+        )
+
+    def _group(self, task_id: str) -> Group:
+        task = self.tasks[task_id]
+        return (task.isolated, task.executor if task.executor in self.slots.executors else "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
-from orchestration.domain.explain.facts import TaskFact
+from orchestration.domain.explain.facts import TaskFact, quoted
 from orchestration.domain.story import plural
 
 HOLDERS = 20
@@ -19,6 +21,8 @@ class Running:
     name: str
     isolated: bool
     since: datetime
+    executor: str = ""
+    run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Queued:
     run: int
     position: int
     isolated: bool
+    executor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +46,63 @@ class Slots:
     asynchronous: int = 0
     running: tuple[Running, ...] = ()
     ready: tuple[Queued, ...] = ()
+    executor_limits: Mapping[str, int] = field(default_factory=dict)  # most attempts of an executor at a time
+    run_limit: int = 0  # most attempts of the asked task's run at a time; 0 = no limit
+    ageing_s: float = 0.0  # waiting this long is worth one step of priority
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Where a ready task stands."""
+    """Where a ready task stands, for what it needs most: a slot, or a place under a limit that is reached."""
 
-    ahead: int
-    ahead_higher: int  # of those ahead, how many because of a higher priority
-    total: int  # slots of its kind
+    ahead: int  # ready tasks that need the same and come first
+    ahead_higher: int  # of them, how many have a higher priority
+    total: int  # slots of its kind, or the limit
     used: int
     holders: tuple[Running, ...]  # longest first, at most 20
     text: str
 
 
 def queue_of(task: TaskFact, slots: Slots) -> Queue:
-    """The place of ready *task* among those that need the same kind of slot."""
-    total = slots.process if task.isolated else slots.asynchronous
-    running = sorted((r for r in slots.running if r.isolated == task.isolated), key=lambda r: r.since)
+    """The place of ready *task* among those that need the same slots, or the same place under a limit."""
     own = next((q for q in slots.ready if q.task == task.id), None)
-    before = [q for q in slots.ready if own and q.isolated == task.isolated and _turn(q) < _turn(own)]
+    total, what, running, rivals = _bound(task, own, slots)
+    before = [q for q in rivals if own and _turn(q, slots.ageing_s) < _turn(own, slots.ageing_s)]
     higher = sum(own is not None and q.priority < own.priority for q in before)
-    text = _text(task, total, len(running), len(before), higher)
-    return Queue(len(before), higher, total, len(running), tuple(running[:HOLDERS]), text)
+    holders = sorted(running, key=lambda r: r.since)
+    text = _text(what, total, len(holders), len(before), higher)
+    return Queue(len(before), higher, total, len(holders), tuple(holders[:HOLDERS]), text)
 
 
-def _turn(queued: Queued) -> tuple[int, datetime, int, int]:
+def _bound(
+    task: TaskFact, own: Queued | None, slots: Slots
+) -> tuple[int, tuple[str, str], list[Running], list[Queued]]:
+    """(how many at a time, of what, who runs, who wants to): the limit that is reached, else the slots."""
+    limit = slots.executor_limits.get(task.executor)
+    same = [r for r in slots.running if r.executor == task.executor]
+    if limit is not None and len(same) >= limit:
+        rivals = [q for q in slots.ready if q.executor == task.executor]
+        return limit, ("place", f" for {quoted(task.executor)}"), same, rivals
+    run = own.run if own else 0
+    mates = [r for r in slots.running if r.run == run]
+    if own and slots.run_limit and len(mates) >= slots.run_limit:
+        return slots.run_limit, ("place", " of this tree"), mates, [q for q in slots.ready if q.run == run]
+    total = slots.process if task.isolated else slots.asynchronous
+    kind = ("process slot" if task.isolated else "async slot", "")
+    running = [r for r in slots.running if r.isolated == task.isolated]
+    return total, kind, running, [q for q in slots.ready if q.isolated == task.isolated]
+
+
+def _turn(queued: Queued, ageing_s: float) -> tuple[Any, ...]:
+    if ageing_s:
+        return (queued.ready_at + timedelta(seconds=ageing_s * queued.priority), queued.run, queued.position)
     return (queued.priority, queued.ready_at, queued.run, queued.position)
 
 
-def _text(task: TaskFact, total: int, used: int, ahead: int, higher: int) -> str:
-    kind = "process" if task.isolated else "async"
+def _text(what: tuple[str, str], total: int, used: int, ahead: int, higher: int) -> str:
     if not total:
         return "no engine is alive that could take it"
-    held = f"{used} of {plural(total, f'{kind} slot')} taken"
+    held = f"{used} of {plural(total, what[0])}{what[1]} taken"
     if not ahead:
         return f"it is next, {held}"
     because = f", {higher} of them with a higher priority" if higher else ""
