@@ -280,10 +280,17 @@ def queries(act):
 
 
 def test_copying_takes_as_many_queries_for_many_tasks_as_for_few():
-    few, many = root_of(wide(3)), root_of(wide(700))
+    few, many = root_of(wide(3)), root_of(wide(150))
     user = make_user()
     user.has_perm("orchestration.add_tree")  # remembered from now on
     assert queries(lambda: tree_copy(user=user, task_id=few.pk)) == queries(
         lambda: tree_copy(user=user, task_id=many.pk)
     )
     assert queries(lambda: preview_copy(user=user, task_id=many.pk)) <= 5
+
+
+def test_a_large_copy_is_complete():
+    tree = wide(700)
+    copy = tree_copy(user=tree.owner, task_id=root_of(tree).pk)
+    assert array_from_tree(copy) == array_from_tree(tree)
+    assert Task.objects.filter(tree=tree, has_references=True).count() == 700
