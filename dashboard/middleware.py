@@ -25,7 +25,8 @@ class BodyLimitMiddleware:
         if _length(request) > settings.MAX_BODY_BYTES:
             text = f"request larger than {settings.MAX_BODY_BYTES // MIB} MiB"
             if request.path.startswith("/api/"):
-                return HttpResponse(f'{{"code": "too_large", "message": "{text}"}}', "application/json", 413)
+                error = f'{{"error": {{"code": "body_too_large", "message": "{text}", "field": ""}}}}'
+                return HttpResponse(error, "application/json", 413)
             return error_page(request, 413, text)
         return self.get_response(request)
 
@@ -60,7 +61,10 @@ class RefusalMiddleware:
             response = fragment(notice(exception.message, "error"))
             response.status_code = exception.status
             return response
-        return error_page(request, exception.status, exception.message, field=exception.field)
+        page = error_page(request, exception.status, exception.message, field=exception.field)
+        if hasattr(exception, "retry_after_s"):
+            page["Retry-After"] = str(exception.retry_after_s)
+        return page
 
 
 def _length(request: HttpRequest) -> int:

@@ -13,6 +13,7 @@ from django.test import TransactionTestCase
 
 from orchestration.models import Tree
 from orchestration.roles import roles_install
+from tests.support_audit import forget_audit
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 E2E_REMEDY = "install it with: .venv/bin/python -m pip install --require-hashes -r requirements-e2e.lock"
@@ -46,7 +47,8 @@ def _transactional(request) -> bool:
 @pytest.fixture(autouse=True)
 def _roles_and_archives(request, _django_db_marker):
     """A transactional test ends with a flush: it empties the groups of the migrations, and the guards would refuse to
-    empty the tasks of an archived tree. So put the former back before, and thaw the latter after the test."""
+    empty the tasks of an archived tree and the audit log. So put the first back before, thaw the second and empty the
+    third after the test."""
     if not _transactional(request):
         yield
         return
@@ -56,3 +58,4 @@ def _roles_and_archives(request, _django_db_marker):
         roles_install(apps)
     yield
     Tree.objects.exclude(archived_at=None).update(archived_at=None)
+    forget_audit()
