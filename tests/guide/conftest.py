@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -73,8 +74,8 @@ def one_slot(transactional_db):
 class Times:
     """When a task worked; not at all: None."""
 
-    start: float | None
-    end: float | None
+    start: Any
+    end: Any
 
     def before(self, other: Times) -> bool:
         return self.end <= other.start
