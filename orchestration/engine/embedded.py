@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
@@ -18,6 +19,7 @@ from orchestration.engine.children import ChildRunner
 from orchestration.engine.lock import EngineHeld, EngineLock
 from orchestration.engine.runner import Runner
 from orchestration.engine.writer import Writer
+from orchestration.executors.outcomes import outcome_of_exception
 from orchestration.publishing import publisher
 from orchestration.services import workers
 from orchestration.services.transitions import Applied
@@ -32,7 +34,7 @@ class Running:
     """One attempt under way."""
 
     work: Work
-    task: asyncio.Task[None]
+    task: asyncio.Task[Outcome]
     releasing: bool = False  # stopped because the engine stops, not because somebody cancelled it
     progress: tuple[float, str] | None = None  # newest report that is not queued yet
 
@@ -79,7 +81,7 @@ class EmbeddedEngine:
 
     async def stop(self) -> None:
         """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, release everything."""
-        self._writer.stop_claiming()
+        await asyncio.to_thread(self._writer.stop_claiming)
         publisher.forget(self._writer.poke)
         tasks = [running.task for running in self._running.values()]
         if tasks:
@@ -108,15 +110,17 @@ class EmbeddedEngine:
     # -- from the writer thread ------------------------------------------------------------------------------------
 
     def _deliver(self, applied: Applied) -> None:
-        if applied.works or applied.stops or applied.ended:
+        if (applied.works or applied.stops or applied.ended) and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._take, applied)
 
     # -- in the loop -----------------------------------------------------------------------------------------------
 
     def _take(self, applied: Applied) -> None:
         for work in applied.works:
-            task = self._loop.create_task(self._attempt(work))
+            task = self._loop.create_task(self._runner.run(work, partial(self._progress, work)))
             self._running[work.key] = Running(work, task)
+            # a callback, not a wrapping coroutine: one that is cancelled before its first step runs no line of its own
+            task.add_done_callback(partial(self._finished, work))
         for key in applied.stops:
             running = self._running.get(key)
             if running is not None:
@@ -126,20 +130,14 @@ class EmbeddedEngine:
                 if not future.done():
                     future.set_result(status)
 
-    async def _attempt(self, work: Work) -> None:
-        try:
-            outcome = await self._runner.run(work, lambda fraction, message: self._progress(work, fraction, message))
-        except asyncio.CancelledError:
-            outcome = self._stopped(work)
-        del self._running[work.key]
-        self._writer.put(outcome)
-
-    def _stopped(self, work: Work) -> Outcome:
-        running = self._running[work.key]
-        if running.releasing:
-            text = "given back: the engine was stopped"
-            return Outcome(work.run_id, work.task_id, work.attempt, Ending.RELEASED, error=text, error_code=RELEASED)
-        return Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED, error="stopped")
+    def _finished(self, work: Work, task: asyncio.Task[Outcome]) -> None:
+        running = self._running.pop(work.key)
+        if task.cancelled():
+            self._writer.put(_stopped(running))
+        elif (error := task.exception()) is not None:
+            self._writer.put(outcome_of_exception(work, error))
+        else:
+            self._writer.put(task.result())
 
     # -- progress: the newest per task, a few times a second -------------------------------------------------------
 
@@ -163,3 +161,11 @@ class EmbeddedEngine:
                     work.run_id, work.task_id, work.attempt, Ending.PROGRESS, progress=fraction, message=message[:500]
                 )
             )
+
+
+def _stopped(running: Running) -> Outcome:
+    work = running.work
+    if running.releasing:
+        text = "given back: the engine was stopped"
+        return Outcome(work.run_id, work.task_id, work.attempt, Ending.RELEASED, error=text, error_code=RELEASED)
+    return Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED, error="stopped")

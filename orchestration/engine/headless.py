@@ -14,9 +14,12 @@ from orchestration.models import Run
 
 Watch = Callable[[], Awaitable[None]]
 POLL_S = 0.2
+CHECK_S = 1.0
 
 
-async def drive(start: Callable[[], Run], *, watch: Watch | None = None, config: Conf | None = None) -> tuple[int, Status]:
+async def drive(
+    start: Callable[[], Run], *, watch: Watch | None = None, config: Conf | None = None
+) -> tuple[int, Status]:
     """Start an engine, let *start* start a run, and work until it has ended. Returns (run id, how it ended).
 
     *watch* is awaited a few times a second meanwhile. Raises EngineHeld when another engine has this data directory,
@@ -38,9 +41,12 @@ async def wait_ended(engine: EmbeddedEngine, run_id: int, watch: Watch | None = 
     if not run.is_active:
         return Status(run.status)
     while not ended.done():
-        await asyncio.wait([ended], timeout=POLL_S if watch else None)
+        await asyncio.wait([ended], timeout=POLL_S if watch else CHECK_S)
         if watch is not None:
             await watch()
+        run = await Run.objects.aget(pk=run_id)  # a cancel may end a run that the engine has never seen
+        if not run.is_active:
+            return Status(run.status)
     return ended.result()
 
 

@@ -41,6 +41,7 @@ class Writer(threading.Thread):
             rules=Rules(conf.executor_limits, conf.ageing_s),
         )
         self._condition = threading.Condition()
+        self._committing = threading.Lock()  # held from a claim until its delivery
         self._queue: list[Outcome] = []
         self._poked = True
         self._claiming = True
@@ -67,8 +68,9 @@ class Writer(threading.Thread):
             self._condition.notify()
 
     def stop_claiming(self) -> None:
-        """Start nothing more."""
-        self._claiming = False
+        """Start nothing more. When this returns, everything that was started has been delivered."""
+        with self._committing:
+            self._claiming = False
 
     def end(self) -> None:
         """Commit what is queued, then end the thread."""
@@ -80,11 +82,19 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._queue.extend(self._take_over())
+            self._queue.extend(self._take_over_at_last())
             while batch := self._next():
                 self._step(batch[0])
         finally:
             connection.close()
+
+    def _take_over_at_last(self) -> list[Outcome]:
+        while not self._ending:
+            try:
+                return self._take_over()
+            except (OperationalError, InterfaceError) as error:
+                self._pause_after(error, [])
+        return []
 
     def _take_over(self) -> list[Outcome]:
         """Reports for everything a dead predecessor left in progress: there is one engine, so all of it is lost."""
@@ -113,16 +123,18 @@ class Writer(threading.Thread):
 
     def _step(self, batch: list[Outcome]) -> None:
         try:
-            self._maintain()
-            free = self._slots_after(batch)
-            sweep = monotonic() >= self._sweep_at
-            applied = self._transitions.apply(batch, free if self._claiming else Slots(), sweep=sweep)
+            with self._committing:
+                self._commit(batch)
         except (OperationalError, InterfaceError) as error:
             self._pause_after(error, batch)
-            return
         except Exception:  # noqa: BLE001  logged there; the thread must live on, whatever one report contains
             self._isolate_poison(batch)
-            return
+
+    def _commit(self, batch: list[Outcome]) -> None:
+        self._maintain()
+        free = self._slots_after(batch)
+        sweep = monotonic() >= self._sweep_at
+        applied = self._transitions.apply(batch, free if self._claiming else Slots(), sweep=sweep)
         if sweep:
             self._sweep_at = monotonic() + self._conf.sweep_s
         self._account(batch, applied)

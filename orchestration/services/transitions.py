@@ -24,6 +24,7 @@ from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import Ending, Outcome, Work
+from orchestration.models import Run
 from orchestration.publishing import publisher
 from orchestration.services.claiming import collect_results, make_claim
 from orchestration.services.transitions_load import StaleState, load_run
@@ -87,17 +88,18 @@ class Transitions:
         Effects: task, attempt, event and run rows; nudges to viewers after the commit.
         """
         try:
-            applied, written = self._transaction(outcomes, free, sweep=sweep)
-        except StaleState:
-            self.reset()
-            applied, written = self._transaction(outcomes, free, sweep=sweep)
+            try:
+                applied, written = self._transaction(outcomes, free, sweep=sweep)
+            except StaleState:
+                self.reset()
+                applied, written = self._transaction(outcomes, free, sweep=sweep)
         except BaseException:
             self.reset()
             raise
         for state, changes in written:
             stored(state, changes)
             state.stored_seq = state.seq
-        applied.ended = [(s.run_id, s.status) for s, _ in written if s.status != Status.IN_PROGRESS]
+        applied.ended += [(s.run_id, s.status) for s, _ in written if s.status != Status.IN_PROGRESS]
         self._states = {run_id: s for run_id, s in self._states.items() if s.status == Status.IN_PROGRESS}
         applied.runs = [state.run_id for state, _ in written]
         applied.active = len(self._states)
@@ -133,8 +135,10 @@ class Transitions:
                 for (run_id,) in cursor.fetchall():
                     if self._states.pop(run_id, None) is not None:
                         logger.error("run %s had nothing in progress or ready: deriving its readiness anew", run_id)
-        for run_id in self._states.keys() - active.keys():
-            del self._states[run_id]
+        if gone := self._states.keys() - active.keys():  # ended by a cancel, which is no commit of ours
+            ended = Run.objects.filter(pk__in=gone).values_list("pk", "status")
+            applied.ended += [(run_id, Status(status)) for run_id, status in ended]
+            self._states = {run_id: state for run_id, state in self._states.items() if run_id not in gone}
         for run_id, seq in active.items():
             state = self._states.get(run_id)
             if state is None or state.seq != seq:
