@@ -6,11 +6,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from apflow_site import health
+from orchestration import streams
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("api/v1/runs/<int:run_id>/events/", streams.run_events, name="run_events"),
     path("", include("dashboard.urls")),
 ]
 
