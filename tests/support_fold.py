@@ -1,4 +1,4 @@
-"""The truth about a run told a second time, from its events alone, and compared with the rows. Shares no code with it."""
+"""A run told a second time, from its events alone, and compared with the rows. Shares no code with the engine."""
 
 from __future__ import annotations
 

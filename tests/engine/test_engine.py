@@ -194,7 +194,10 @@ def test_a_stopped_engine_gives_back_what_it_ran_and_no_try_is_used(tmp_path, st
     Task.objects.update(inputs={"duration_s": 0})
     with EngineThread(tmp_path):
         assert ended(run).status == "completed"
-    assert list(Attempt.objects.order_by("number").values_list("try_number", "error_code")) == [(1, "released"), (1, "")]
+    assert list(Attempt.objects.order_by("number").values_list("try_number", "error_code")) == [
+        (1, "released"),
+        (1, ""),
+    ]
     verify(run.pk)
 
 

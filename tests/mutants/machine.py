@@ -7,7 +7,7 @@ people start, cancel and re-run. After every step the events are folded and comp
 from __future__ import annotations
 
 import random
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from unittest import mock
 from uuid import UUID
@@ -195,10 +195,8 @@ class Machine(RuleBasedStateMachine):
         reports = [self.outcome(self.given[-1 - at % len(self.given)], Ending.COMPLETED, True)]
         before = list(Task.objects.order_by("pk").values_list("status", "attempt", "progress"))
         with mock.patch.object(transitions_module, "store", side_effect=OperationalError("disk I/O error")):
-            try:
+            with suppress(OperationalError):
                 self.engine.apply(reports, Slots(0, slots))
-            except OperationalError:
-                pass
         assert list(Task.objects.order_by("pk").values_list("status", "attempt", "progress")) == before
         self.apply(reports, 0)
 
