@@ -169,7 +169,8 @@ def test_an_input_that_cannot_be_made_fails_the_task_before_any_work_and_without
     edge = {"name": "a", "required": True, "map": {"duration_s": "seconds.total"}}
     tree = make_tree(group(), task("a"), task("b", executor="simulate", dependencies=[edge], max_attempts=5))
     with EngineThread(tmp_path):
-        assert ended(run := start(tree)).status == "failed"
+        run = ended(start(tree))
+    assert run.status == "failed"
     b = task_named(tree, "b")
     assert "seconds.total" in b.error
     assert b.attempt == 1
@@ -229,11 +230,11 @@ def test_a_report_that_cannot_be_stored_fails_only_its_own_task(tmp_path, start)
         bad = task("bad", executor="simulate", inputs={"duration_s": 0, "result": "poison"}, max_attempts=2)
         tree = make_tree(group(), bad, *tasks)
         with EngineThread(tmp_path, async_slots=20):
-            assert ended(run := start(tree)).status == "failed"
+            run = ended(start(tree))
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TRIGGER t_poison")
-    assert (run.failed, run.completed) == (1, 10)
+    assert (run.status, run.failed, run.completed) == ("failed", 1, 10)
     assert "could not store" in task_named(tree, "bad").error
     verify(run.pk)
 

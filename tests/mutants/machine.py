@@ -141,7 +141,7 @@ class Machine(RuleBasedStateMachine):
             run = run_start(user=self.user, tree_id=tree.pk, mode=mode, chosen=[tasks[chosen % len(tasks)].pk])
         except AlreadyRunning as refused:
             assert active is not None
-            assert refused.run_id == active.pk
+            assert refused.run_id == active.pk  # noqa: PT017
         except Conflict:
             assert mode == "failed"
             assert all(t.status == "completed" for t in tasks)
@@ -194,9 +194,9 @@ class Machine(RuleBasedStateMachine):
         """Nothing of it is stored, and the same reports can be delivered again."""
         reports = [self.outcome(self.given[-1 - at % len(self.given)], Ending.COMPLETED, True)]
         before = list(Task.objects.order_by("pk").values_list("status", "attempt", "progress"))
-        with mock.patch.object(transitions_module, "store", side_effect=OperationalError("disk I/O error")):
-            with suppress(OperationalError):
-                self.engine.apply(reports, Slots(0, slots))
+        broken = mock.patch.object(transitions_module, "store", side_effect=OperationalError("disk I/O error"))
+        with broken, suppress(OperationalError):
+            self.engine.apply(reports, Slots(0, slots))
         assert list(Task.objects.order_by("pk").values_list("status", "attempt", "progress")) == before
         self.apply(reports, 0)
 

@@ -136,7 +136,7 @@ def stale_view():
 
     with (
         mock.patch.object(Transitions, "_synchronise", synchronise),
-        mock.patch.object(transitions_store, "_expect", lambda *_: None),
+        mock.patch.object(transitions_store, "_expect", lambda *_: None),  # noqa: PT008
     ):
         yield
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from orchestration.executors.base import Executor
+from orchestration.models import Attempt, Event, Task, Worker
+from orchestration.services.runs import run_start, task_cancel
+from tests.engine.support import EngineThread, ended, registered, status_of, until
+from tests.factories import make_tree, make_user, task, task_named
+from tests.support_fold import verify
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault]
+
+ENGINE = """
+import asyncio, sys, pathlib
+from django.conf import settings
+settings.DATABASES["default"]["NAME"] = sys.argv[1]
+import django
+django.setup()
+from orchestration.engine.embedded import EmbeddedEngine
+from orchestration.executors import registry
+from orchestration.executors.base import Executor
+
+class Crashes(Executor):
+    id, name, isolated = "e_once", "Never ends here", False
+    async def run(self, ctx):
+        await asyncio.sleep(600)
+
+registry.register(Crashes())
+
+async def main():
+    await EmbeddedEngine(directory=pathlib.Path(sys.argv[2])).start()
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+class Once(Executor):
+    """Here it ends; in the engine that is killed it never does."""
+
+    id = "e_once"
+    name = "Once"
+    isolated = False
+
+    async def run(self, ctx):
+        return ctx.attempt
+
+
+def doomed_engine(directory):
+    command = [sys.executable, "-c", ENGINE, str(connection.settings_dict["NAME"]), str(directory)]
+    return subprocess.Popen(command, cwd=settings.BASE_DIR)
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+
+
+def test_after_kill_9_the_next_engine_takes_over_within_five_seconds(tmp_path):
+    user = make_user()
+    with registered(Once):
+        names = [f"t{n}" for n in range(5)]
+        tree = make_tree(
+            task("root", executor=""),
+            task("done"),
+            *(task(n, executor="e_once", after=["done"]) for n in names),
+            task("stopping", executor="e_once", after=["done"]),
+            task("join", after=names),
+        )
+        run = run_start(user=user, tree_id=tree.pk)
+        process = doomed_engine(tmp_path)
+        try:
+            until(lambda: Attempt.objects.filter(executor="e_once", status="in_progress").count() == 6, "the starts")
+            task_cancel(user=user, task_id=task_named(tree, "stopping").pk, reason="enough")
+        finally:
+            kill(process)
+        began = time.monotonic()
+        with EngineThread(tmp_path):
+            ended(run)
+        assert time.monotonic() - began < 5.0
+    assert run.status == "failed", "one was cancelled"
+    assert status_of(tree, "stopping") == "cancelled"
+    assert [status_of(tree, n) for n in names] == ["completed"] * 5
+    assert task_named(tree, "done").attempt == 1, "what was complete does not run again"
+    completed = Event.objects.filter(run=run, kind="task_completed").values_list("task_id", flat=True)
+    assert len(completed) == len(set(completed)) == 8
+    codes = Attempt.objects.filter(task__name="t0").order_by("number").values_list("try_number", "error_code", "result")
+    assert list(codes) == [(1, "engine_lost", None), (1, "", 1)], "a lost attempt uses no try"
+    assert Worker.objects.count() == 2
+    verify(run.pk)
+
+
+def test_a_task_that_is_lost_again_and_again_fails(tmp_path):
+    with registered(Once):
+        tree = make_tree(task("t", executor="e_once"))
+        run = run_start(user=make_user(), tree_id=tree.pk)
+        for attempt in (1, 2):
+            process = doomed_engine(tmp_path)
+            try:
+                until(lambda a=attempt: Attempt.objects.filter(number=a, status="in_progress").exists(), "the start")
+            finally:
+                kill(process)
+        with EngineThread(tmp_path, recovery_limit=1):
+            assert ended(run).status == "failed"
+    t = Task.objects.get(tree=tree)
+    assert "lost with its engine 2 times" in t.error
+    assert list(Attempt.objects.order_by("number").values_list("error_code", flat=True)) == [
+        "engine_lost",
+        "worker_lost",
+    ]
+    verify(run.pk)
