@@ -17,6 +17,7 @@ from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
 from orchestration.services import transitions_verbs
+from orchestration.services.run_overrides import check_overrides
 
 MAX_REASON = 500  # characters
 NAMED = 10  # tasks that an error names
@@ -48,7 +49,7 @@ def run_start(
             number=tree.run_count + 1,
             mode=Mode(mode),
             chosen=[str(task_id) for task_id in chosen],
-            overrides=overrides or {},
+            overrides=check_overrides(tree, overrides),
             retry_of=previous,
             started_by=user,
             started_at=timezone.now(),
