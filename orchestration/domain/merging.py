@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestration.domain.errors import InputError
 from orchestration.domain.states import Status
@@ -17,8 +16,7 @@ DEPENDENCY = "dependency"
 Provenance = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """One dependency with what its edge asks for."""
 
     result: DependencyResult

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.domain.changes import AttemptDraft, Changes, EventDraft
-from orchestration.domain.states import RUN_END, Kind, Status
+from orchestration.domain.states import RUN_END, TASK_END, Kind, Status
 from orchestration.domain.taskstate import TaskState
 
 BLOCKED = "blocked"
@@ -107,7 +107,7 @@ class Progression:
             data["error"] = error
         if code:
             data["error_code"] = code
-        self._event(Kind(f"task_{status}"), task, now, data)
+        self._event(TASK_END[status], task, now, data)
         self._settle_dependents(task, now)
 
     def _finish_row(self, task: TaskState, now: datetime, error: str | None) -> None:

@@ -66,6 +66,11 @@ class Kind(StrEnum):
     RUN_CANCELLED = "run_cancelled"
 
 
+TASK_END = {
+    Status.COMPLETED: Kind.TASK_COMPLETED,
+    Status.FAILED: Kind.TASK_FAILED,
+    Status.CANCELLED: Kind.TASK_CANCELLED,
+}
 RUN_END = {
     Status.COMPLETED: Kind.RUN_COMPLETED,
     Status.FAILED: Kind.RUN_FAILED,

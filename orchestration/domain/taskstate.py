@@ -65,6 +65,12 @@ class TaskState:
     stored_attempt: int = 0
 
     @property
+    def dashed(self) -> str:
+        """The id as people and programs outside see it."""
+        i = self.id
+        return f"{i[:8]}-{i[8:12]}-{i[12:16]}-{i[16:20]}-{i[20:]}"
+
+    @property
     def settled(self) -> bool:
         """True when this task will not change any more in this run."""
         return not self.in_scope or self.blocked_by is not None or self.status not in _OPEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Ending(StrEnum):
@@ -26,9 +26,8 @@ TIMEOUT = "timeout"
 UNCOUNTED = (ENGINE_LOST, RELEASED)  # error codes of attempts that do not count against max_attempts
 
 
-@dataclass(frozen=True, slots=True)
-class DependencyResult:
-    """One dependency as an executor sees it."""
+class DependencyResult(NamedTuple):
+    """One dependency as an executor sees it. `result` is shared with other attempts: read it, do not change it."""
 
     id: str  # uuid with dashes
     name: str

@@ -49,14 +49,20 @@ class Runner:
             message = f"no executor '{work.executor}' is registered here any more"
             return failed(work, message, "unknown_executor", retryable=False)
         try:
-            async with asyncio.timeout(work.timeout_s) as deadline:
+            if work.timeout_s is None:
                 return await self._run(executor, work, report)
-        except TimeoutError as error:
-            if deadline.expired():
-                return failed(work, f"timed out after {work.timeout_s:g} s", TIMEOUT, retryable=True)
-            return outcome_of_exception(work, error)
+            return await self._run_until(executor, work, report, work.timeout_s)
         except Exception as error:  # noqa: BLE001  the one place that turns any failure into an outcome
             return outcome_of_exception(work, error)
+
+    async def _run_until(self, executor: Executor, work: Work, report: Report, timeout_s: float) -> Outcome:
+        try:
+            async with asyncio.timeout(timeout_s) as deadline:
+                return await self._run(executor, work, report)
+        except TimeoutError:
+            if deadline.expired():
+                return failed(work, f"timed out after {timeout_s:g} s", TIMEOUT, retryable=True)
+            raise
 
     async def _run(self, executor: Executor, work: Work, report: Report) -> Outcome:
         await _check_inputs(executor, work)

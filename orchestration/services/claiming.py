@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from orchestration.domain.errors import InputError
 from orchestration.domain.merging import Source, resolve
@@ -15,9 +13,9 @@ from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import DependencyResult, Work
-from orchestration.services.transitions_load import compact, load_results
+from orchestration.services.transitions_load import compact, load_results, parse
 
-Results = dict[str, str | None]
+Results = dict[str, Any]  # task id -> result
 
 
 @dataclass(slots=True)
@@ -28,26 +26,26 @@ class Claim:
 
 
 def collect_results(picked: Iterable[tuple[RunState, TaskState]]) -> Results:
-    """Task id -> JSON text of the result, for every completed dependency of the *picked* tasks. At most one query per
-    500 results that are not in memory."""
-    results: Results = {}
+    """Task id -> result, for every completed dependency of the *picked* tasks that does work. Each is parsed once and
+    shared by all that take it. At most one query per 500 results that are not in memory."""
+    texts: dict[str, str | None] = {}
     missing: dict[str, TaskState] = {}
-    fresh: dict[str, str | None] = {}
+    unwritten: dict[int, dict[str, str | None]] = {}  # per run: results of attempts that end in this very step
     for state, task in picked:
         for edge in task.edges:
             source = edge.task
-            if source.id in results or source.status != Status.COMPLETED or not _works(source):
+            if source.id in texts or source.id in missing or source.status != Status.COMPLETED or not _works(source):
                 continue
-            if source.result is not None:
-                results[source.id] = source.result
+            if source.result is None and state.run_id not in unwritten:
+                unwritten[state.run_id] = {end.task_id: end.result for end in state.changes.ends}
+            text = source.result or unwritten.get(state.run_id, {}).get(source.id)
+            if text is not None:
+                texts[source.id] = text
             else:
                 missing[source.id] = source
-        if missing and state.changes.ends:
-            fresh |= {end.task_id: end.result for end in state.changes.ends}
     if missing:
-        results |= {task_id: fresh[task_id] for task_id in missing if fresh.get(task_id) is not None}
-        results |= load_results(source for task_id, source in missing.items() if task_id not in results)
-    return results
+        texts |= load_results(missing.values())
+    return {task_id: parse(text) if text is not None else None for task_id, text in texts.items()}
 
 
 def make_claim(
@@ -57,7 +55,7 @@ def make_claim(
 
     *default_timeout_s*: for tasks without a timeout of their own; 0 = none.
     """
-    declared: dict[str, Any] = json.loads(task.inputs)
+    declared: dict[str, Any] = parse(task.inputs)
     dependencies = [_dependency(edge, results) for edge in task.edges]
     sources = [
         Source(result, edge.map, edge.as_key, has_result=_works(edge.task))
@@ -79,7 +77,7 @@ def make_claim(
             name=task.name,
             executor=task.executor,
             inputs=inputs,
-            params=json.loads(task.params),
+            params=parse(task.params),
             input_schema=task.input_schema,
             dependencies=dependencies,
             timeout_s=task.timeout_s or default_timeout_s or None,
@@ -92,9 +90,8 @@ def make_claim(
 
 def _dependency(edge: Edge, results: Results) -> DependencyResult:
     source = edge.task
-    text = results.get(source.id)
-    result = json.loads(text) if text is not None else None
-    return DependencyResult(str(UUID(source.id)), source.name, edge.required, source.verdict, result, source.error)
+    result = results.get(source.id)
+    return DependencyResult(source.dashed, source.name, edge.required, source.verdict, result, source.error)
 
 
 def _works(task: TaskState) -> bool:

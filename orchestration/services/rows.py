@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,16 +9,16 @@ from itertools import batched
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 from django.db.models import AutoField, Field, Model
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 ROWS_PER_STATEMENT = 500  # where the driver sends executemany row by row
 
 
 def db_json(value: Any) -> str:
     """*value* as compact JSON text. The text of an empty object costs nothing: most tasks have several."""
-    return "{}" if value == {} else _ENCODE(value)
+    return "{}" if value == {} else orjson.dumps(value).decode()
 
 
 def db_time(at: datetime | None) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from orchestration.domain.progression import connect
@@ -17,8 +17,6 @@ from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import ENGINE_LOST, UNCOUNTED
 from orchestration.executors import registry
 
-compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-# one encoder for all: dumps() with separators would make one per call
 CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
@@ -50,11 +48,11 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
         tasks = {task.id: task for task in (_task(record, run_id) for record in cursor.fetchall())}
         cursor.execute(SELECT_EDGES, [tree_id])
         for waiting, awaited, required, mapping, as_key in cursor.fetchall():
-            edge = Edge(tasks[hex_of(awaited)], bool(required), json.loads(mapping) if mapping else None, as_key)
+            edge = Edge(tasks[hex_of(awaited)], bool(required), parse(mapping) if mapping else None, as_key)
             tasks[hex_of(waiting)].edges.append(edge)
         for task in tasks.values():
             connect(task)
-        _override(tasks, json.loads(overrides))
+        _override(tasks, parse(overrides))
         if any(task.attempt and task.in_scope for task in tasks.values()):
             _count_tries(cursor, run_id, tasks)
         state = RunState(run_id, seq, tasks.values(), cancelling=cancelled_at is not None)
@@ -66,7 +64,7 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
 
 def _task(row: Sequence[Any], run_id: int) -> TaskState:
     executor = registry.find(row[2]) if row[2] else None
-    schemas = json.loads(row[7])
+    schemas = parse(row[7])
     status = Status(row[13])
     return TaskState(
         id=hex_of(row[0]),
@@ -82,7 +80,7 @@ def _task(row: Sequence[Any], run_id: int) -> TaskState:
         input_schema=schemas.get("input_schema") if schemas else None,
         timeout_s=row[8],
         max_attempts=row[9],
-        backoff=json.loads(row[10]),
+        backoff=parse(row[10]),
         linked_attempt=row[11],
         in_scope=row[12] == run_id,
         status=status,
@@ -139,6 +137,16 @@ def load_results(tasks: Iterable[TaskState]) -> dict[str, str | None]:
             cursor.execute(f"SELECT id, result FROM orchestration_attempt WHERE id IN ({_marks(part)})", part)
             found |= {linked[attempt_id]: result for attempt_id, result in cursor.fetchall()}
     return found
+
+
+def compact(value: Any) -> str:
+    """*value* as JSON text. It comes from checked JSON or from the engine itself."""
+    return orjson.dumps(value).decode()
+
+
+def parse(text: str) -> Any:
+    """The value of a stored JSON text."""
+    return orjson.loads(text)
 
 
 def hex_of(value: Any) -> str:

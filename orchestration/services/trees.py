@@ -19,7 +19,7 @@ from orchestration.domain.states import Origin, Status
 from orchestration.domain.task_fields import CHECKS, Limits, check_labels, check_together, did_you_mean
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read, tree_for_write
-from orchestration.services.rows import db_json, db_time, db_uuid, insert_rows
+from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 
 TASK_FIELDS = (
     "id", "tree", "parent", "position", "depth", "name", "executor", "priority", "inputs", "params", "schemas",
@@ -85,10 +85,12 @@ def _task_rows(
 
 
 def _dependency_rows(tasks: Sequence[TaskSpec]) -> list[tuple[Any, ...]]:
+    ids = [task.id for task in tasks]
+    keys = dict(zip(ids, db_uuids(ids), strict=True))
     return [
         (
-            db_uuid(task.id),
-            db_uuid(edge.id),
+            keys[task.id],
+            keys[edge.id],
             position,
             edge.required,
             None if edge.map is None else db_json(edge.map),
