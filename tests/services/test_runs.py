@@ -157,7 +157,7 @@ def test_a_bad_override_is_refused_before_an_engine_could_stumble_over_it(user, 
 def test_overrides_hold_for_this_run_alone(user):
     tree = make_tree(group(), task("a", inputs={"x": 1, "y": 2}, priority=3))
     a = task_named(tree, "a")
-    run, works = start(user, tree, overrides={str(a.pk): {"inputs": {"x": 5}, "timeout_s": 7, "priority": 0}})
+    _, works = start(user, tree, overrides={str(a.pk): {"inputs": {"x": 5}, "timeout_s": 7, "priority": 0}})
     assert (works["a"].inputs, works["a"].timeout_s) == ({"x": 5, "y": 2}, 7)
     attempt = a.attempts.get()
     assert (attempt.inputs, attempt.provenance["x"]["source"]) == ({"x": 5, "y": 2}, "override")

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestration.domain.errors import Conflict, Invalid
+from orchestration.domain.rerun import PlanTask, plan
+from orchestration.domain.states import Mode
+
+
+def tree(**tasks):
+    """name=("status", "waits for these")"""
+    return {
+        name: PlanTask(name, status.split()[0], "blocked" in status, "link" in status, awaited.split())
+        for name, (status, awaited) in tasks.items()
+    }
+
+
+def runs(mode, tasks, *chosen):
+    return "".join(sorted(name for name, decision in plan(mode, chosen, tasks).items() if decision.runs))
+
+
+MIXED = tree(
+    a=("completed", ""),
+    b=("failed", "a"),
+    c=("pending blocked", "b"),
+    d=("completed", "a"),
+    e=("cancelled", ""),
+    f=("completed", "e"),
+)
+
+
+@pytest.mark.parametrize(
+    ("mode", "chosen", "want"),
+    [
+        (Mode.ALL, "", "abcdef"),
+        (Mode.FAILED, "", "bcef"),
+        (Mode.FROM, "a", "abcd"),
+        (Mode.FROM, "d", "d"),
+        (Mode.FROM, "de", "def"),
+        (Mode.ONLY, "c", "bc"),
+        (Mode.ONLY, "d", "d"),
+        (Mode.ONLY, "f", "ef"),
+    ],
+)
+def test_what_each_mode_runs(mode, chosen, want):
+    assert runs(mode, MIXED, *chosen) == want
+
+
+def test_every_decision_says_why():
+    told = plan(Mode.FAILED, (), MIXED)
+    assert told["b"].why == "is failed"
+    assert told["c"].why == "was blocked"
+    assert told["f"].why == "downstream"
+    assert told["a"].why == "its result is reused"
+
+
+def test_links_never_run():
+    tasks = tree(a=("completed link", ""), b=("completed", "a"))
+    assert runs(Mode.ALL, tasks) == "b"
+    assert runs(Mode.FROM, tasks, "b") == "b"
+    with pytest.raises(Invalid, match="link"):
+        plan(Mode.FROM, ["a"], tasks)
+
+
+@pytest.mark.parametrize("mode", [Mode.FROM, Mode.ONLY])
+@pytest.mark.parametrize("chosen", [[], ["zz"]])
+def test_a_bad_choice_is_refused(mode, chosen):
+    with pytest.raises(Invalid):
+        plan(mode, chosen, MIXED)
+
+
+def test_when_nothing_would_run_that_is_said():
+    with pytest.raises(Conflict, match="nothing would run"):
+        plan(Mode.FAILED, (), tree(a=("completed", "")))
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_a_chain_of_ten_thousand_is_walked_without_recursion(mode):
+    size = 10_000
+    tasks = {str(n): PlanTask(str(n), "pending", depends_on=[str(n - 1)] if n else []) for n in range(size)}
+    chosen = {Mode.FROM: ["0"], Mode.ONLY: [str(size - 1)]}.get(mode, [])
+    assert sum(decision.runs for decision in plan(mode, chosen, tasks).values()) == size
