@@ -20,9 +20,9 @@ from orchestration.models import Event, Run, Task
 DEADLINE_S = 20.0
 
 
-def until(condition, what="it"):
+def until(condition, what="it", deadline_s=DEADLINE_S):
     """Wait until *condition()* is true; what it returned. Fails after a while, saying *what* did not happen."""
-    end = time.monotonic() + DEADLINE_S
+    end = time.monotonic() + deadline_s
     pause = threading.Event()
     while not (found := condition()):
         assert time.monotonic() < end, f"{what} did not happen"

@@ -1,0 +1,47 @@
+"""Ten thousand tasks in every shape: stored and run to the end, without recursion."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestration.models import Event
+from orchestration.services.runs import run_start
+from tests.engine.support import EngineThread, until
+from tests.factories import make_tree, make_user, task
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+SIZE = 10_000
+
+
+def chain(executor):
+    return [
+        task("t0", executor=executor),
+        *(task(f"t{n}", after=[f"t{n - 1}"], executor=executor) for n in range(1, SIZE)),
+    ]
+
+
+SHAPES = {
+    "chain of groups": lambda: chain(""),
+    "chain": lambda: chain("noop"),
+    "fan-out": lambda: [task("t0"), *(task(f"t{n}", after=["t0"]) for n in range(1, SIZE))],
+    "fan-in": lambda: [task("t0", after=[f"t{n}" for n in range(1, SIZE)]), *(task(f"t{n}") for n in range(1, SIZE))],
+    "deep parents": lambda: [task("t0"), *(task(f"t{n}", parent=f"t{n - 1}") for n in range(1, 1_000))],
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_completes(tmp_path, shape):
+    tasks = SHAPES[shape]()
+    tree = make_tree(*tasks)
+    run = run_start(user=make_user(), tree_id=tree.pk)
+    with EngineThread(tmp_path):
+
+        def look():
+            run.refresh_from_db()
+            return not run.is_active
+
+        until(look, "the end of the run", deadline_s=120)
+    assert (run.status, run.completed) == ("completed", len(tasks))
+    seqs = Event.objects.filter(run=run).order_by("seq").values_list("seq", flat=True)
+    assert list(seqs) == list(range(1, run.seq + 1))
