@@ -37,6 +37,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "channels",
     "examples.etl",
     *env_list("APFLOW_APPS"),
@@ -90,7 +92,7 @@ DATABASES = {
             "timeout": 20,
             "init_command": (
                 f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
-                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-16000"
+                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000"
             ),
         },
     }
@@ -104,6 +106,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["orchestration.auth_backends.ThrottledBackend"]
 CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "overview"
@@ -159,7 +162,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if env_bool("APFLOW_BEHIND_PROXY"):
+BEHIND_PROXY = env_bool("APFLOW_BEHIND_PROXY")
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_CSP = {
     "default-src": [CSP.SELF],
@@ -173,10 +177,35 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
 }
 
+API_WRITES_PER_MINUTE = env_int("APFLOW_API_WRITES_PER_MINUTE", 600, minimum=1)  # per user
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "orchestration.api.authentication.TokenAuthentication",  # first: its challenge makes a 401 of a missing login
+        "orchestration.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["orchestration.api.authentication.InScope"],
+    "DEFAULT_PARSER_CLASSES": ["orchestration.api.parsing.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "orchestration.api.schema.Schema",
+    "EXCEPTION_HANDLER": "orchestration.api.errors.error_response",
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter like any other
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "apflow",
+    "DESCRIPTION": "Trees of tasks: build, run, watch, cancel, re-execute. The guide is docs/api.md.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["orchestration.api.authentication.InScope"],
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "orchestration.api.schema.finish",
+    ],
 }
 
 # Engine and limits; orchestration/conf.py gives the typed view with the meaning and unit of each.

@@ -17,6 +17,7 @@ from orchestration.domain.states import Status
 from orchestration.domain.work import RELEASED, Ending, Outcome, Work
 from orchestration.engine.children import ChildRunner
 from orchestration.engine.lock import EngineHeld, EngineLock
+from orchestration.engine.memory import calm_collector
 from orchestration.engine.runner import Runner
 from orchestration.engine.writer import Writer
 from orchestration.executors.outcomes import outcome_of_exception
@@ -70,6 +71,7 @@ class EmbeddedEngine:
         Raises EngineHeld when another engine works on the same data directory.
         """
         self._lock.acquire()
+        calm_collector()
         self._loop = asyncio.get_running_loop()
         await sync_to_async(workers.register)(self.worker, self.conf)
         self._writer = Writer(self.worker, self.conf, self._deliver)

@@ -84,7 +84,7 @@ class Runner:
             value = await run_async(executor, ctx)
         except Exception as error:  # noqa: BLE001  here because only here the log is known
             return outcome_of_exception(work, error, log.text)
-        return outcome_of_result(work, value, log.text)
+        return outcome_of_result(work, value, log.text, max_bytes=self._conf.max_result_bytes)
 
 
 async def _check_inputs(executor: Executor, work: Work) -> None:

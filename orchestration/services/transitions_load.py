@@ -16,7 +16,10 @@ from orchestration.domain.states import Status
 from orchestration.domain.taskstate import Edge, TaskState
 from orchestration.domain.work import ENGINE_LOST, UNCOUNTED
 from orchestration.executors import registry
+from orchestration.executors.base import Executor
 
+STATUSES = {status.value: status for status in Status}
+EMPTY = "{}"
 CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
@@ -45,7 +48,8 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
             raise StaleState(f"run {run_id} is gone")
         tree_id, seq, cancelled_at, overrides = row
         cursor.execute(SELECT_TASKS, [tree_id])
-        tasks = {task.id: task for task in (_task(record, run_id) for record in cursor.fetchall())}
+        executors: dict[str, Executor | None] = {}
+        tasks = {task.id: task for task in (_task(record, run_id, executors) for record in cursor.fetchall())}
         cursor.execute(SELECT_EDGES, [tree_id])
         for waiting, awaited, required, mapping, as_key in cursor.fetchall():
             edge = Edge(tasks[hex_of(awaited)], bool(required), parse(mapping) if mapping else None, as_key)
@@ -62,14 +66,17 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
     return state
 
 
-def _task(row: Sequence[Any], run_id: int) -> TaskState:
-    executor = registry.find(row[2]) if row[2] else None
-    schemas = parse(row[7])
-    status = Status(row[13])
+def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]) -> TaskState:
+    """One of thousands: looks nothing up twice and parses no text that says nothing."""
+    name = row[2]
+    if name not in executors:
+        executors[name] = registry.find(name) if name else None
+    executor = executors[name]
+    status = STATUSES[row[13]]
     return TaskState(
         id=hex_of(row[0]),
         name=row[1],
-        executor=row[2],
+        executor=name,
         priority=row[3],
         position=row[4],
         isolated=executor is not None and executor.isolated,
@@ -77,10 +84,10 @@ def _task(row: Sequence[Any], run_id: int) -> TaskState:
         cancelable=executor is None or executor.cancelable,
         inputs=row[5],
         params=row[6],
-        input_schema=schemas.get("input_schema") if schemas else None,
+        input_schema=parse(row[7]).get("input_schema") if row[7] != EMPTY else None,
         timeout_s=row[8],
         max_attempts=row[9],
-        backoff=parse(row[10]),
+        backoff=parse(row[10]) if row[10] != EMPTY else {},
         linked_attempt=row[11],
         in_scope=row[12] == run_id,
         status=status,
