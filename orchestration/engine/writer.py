@@ -160,7 +160,8 @@ class Writer(threading.Thread):
             self._free.process -= work.isolated
             self._free.asynchronous -= not work.isolated
         self._wake_at = applied.wake_at
-        self._failures, self.degraded = 0, ""
+        self._failures = 0
+        self.degraded = f"cannot read run {applied.unreadable[0]}; see the server's log" if applied.unreadable else ""
 
     def _maintain(self) -> None:
         """Renew leases and the worker's own sign of life."""

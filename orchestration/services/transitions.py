@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from orchestration.domain.changes import Changes
@@ -51,6 +51,7 @@ class Applied:
     active: int = 0  # runs that have not ended
     waiting: int = 0  # ready tasks for which there was no slot
     wake_at: datetime | None = None  # the earliest end of a back-off
+    unreadable: list[int] = field(default_factory=list)  # active runs whose rows make no sense
 
 
 class Transitions:
@@ -71,6 +72,8 @@ class Transitions:
         self.default_timeout_s = default_timeout_s
         self._rules = rules or Rules()
         self._order = itertools.count()
+        self._unreadable: dict[int, int] = {}  # run -> seq at which its rows made no sense; tried again by the sweep
+        self._parked: list[Outcome] = []  # reports about these
         self.reset()
 
     def reset(self) -> None:
@@ -87,6 +90,7 @@ class Transitions:
         *sweep*: also derive anew the readiness of runs in which nothing moves. Raises DatabaseError (nothing written).
         Effects: task, attempt, event and run rows; nudges to viewers after the commit.
         """
+        outcomes = [*self._parked, *outcomes]
         try:
             try:
                 applied, written = self._transaction(outcomes, free, sweep=sweep)
@@ -104,6 +108,8 @@ class Transitions:
         applied.runs = [state.run_id for state, _ in written]
         applied.active = len(self._states)
         applied.waiting = len(self._ready)
+        applied.unreadable = sorted(self._unreadable)
+        self._parked = [outcome for outcome in outcomes if outcome.run_id in self._unreadable]
         publisher.send(applied.runs)
         return applied
 
@@ -131,6 +137,7 @@ class Transitions:
             cursor.execute(LOCK_ACTIVE + lock)
             active = dict(cursor.fetchall())
             if sweep:
+                self._unreadable.clear()
                 cursor.execute(STUCK)
                 for (run_id,) in cursor.fetchall():
                     if self._states.pop(run_id, None) is not None:
@@ -139,10 +146,21 @@ class Transitions:
             ended = Run.objects.filter(pk__in=gone).values_list("pk", "status")
             applied.ended += [(run_id, Status(status)) for run_id, status in ended]
             self._states = {run_id: state for run_id, state in self._states.items() if run_id not in gone}
+        self._unreadable = {run_id: seq for run_id, seq in self._unreadable.items() if active.get(run_id) == seq}
         for run_id, seq in active.items():
             state = self._states.get(run_id)
-            if state is None or state.seq != seq:
-                self._load(run_id, applied, now)
+            if (state is None or state.seq != seq) and run_id not in self._unreadable:
+                self._load_if_readable(run_id, seq, applied, now)
+
+    def _load_if_readable(self, run_id: int, seq: int, applied: Applied, now: datetime) -> None:
+        try:
+            self._load(run_id, applied, now)
+        except (DatabaseError, StaleState):
+            raise
+        except Exception:  # whatever is wrong with one run, the others go on
+            logger.exception("run %s cannot be read", run_id)
+            self._states.pop(run_id, None)
+            self._unreadable[run_id] = seq
 
     def _load(self, run_id: int, applied: Applied, now: datetime) -> None:
         state = load_run(run_id, recovery_limit=self.recovery_limit)
@@ -157,6 +175,8 @@ class Transitions:
         self._collect(state)
 
     def _report(self, outcome: Outcome, now: datetime) -> None:
+        if outcome.run_id in self._unreadable:
+            return  # `apply` keeps it
         state = self._states.get(outcome.run_id)
         if state is None:
             _late_after_end(outcome)
@@ -212,7 +232,7 @@ class Transitions:
 def _late_after_end(outcome: Outcome) -> None:
     """Log a report for a run that has ended."""
     if outcome.ending != Ending.PROGRESS:
-        data = {"ending": outcome.ending.value, "error": outcome.error}
+        data: dict[str, object] = {"ending": outcome.ending.value, "error": outcome.error}
         note(outcome.run_id, Kind.LATE_RESULT, data, task_id=outcome.task_id, attempt=outcome.attempt)
 
 

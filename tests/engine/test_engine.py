@@ -244,3 +244,16 @@ def test_no_thread_is_left(tmp_path):
         assert any(thread.name == "apflow-writer" for thread in threading.enumerate())
     assert not any(thread.name == "apflow-writer" for thread in threading.enumerate())
     assert Event.objects.count() == 0
+
+
+def test_a_run_that_cannot_be_read_does_not_stop_the_others(tmp_path, start, caplog):
+    bad, good = start(make_tree(task("bad"))), start(make_tree(task("good")))
+    type(bad).objects.filter(pk=bad.pk).update(overrides={"no id": {}})
+    with EngineThread(tmp_path) as thread:
+        assert ended(good).status == "completed"
+        until(lambda: str(bad.pk) in thread.engine.degraded, "that the engine names the run")
+        type(bad).objects.filter(pk=bad.pk).update(overrides={})
+        assert ended(bad).status == "completed", "it goes on as soon as it can be read"
+        until(lambda: not thread.engine.degraded, "the recovery")
+    assert sum("cannot be read" in record.message for record in caplog.records) < 20
+    verify(bad.pk)

@@ -42,9 +42,7 @@ ELSEWHERE = {
     68: "tests/engine/test_order_sizes.py::test_it_completes",
 }
 WAITS = (
-    dict.fromkeys(
-        range(17, 22), "hooks: the product has none; dependencies and executors of one's own take their place"
-    )
+    dict.fromkeys(range(17, 22), "hooks: the product has none; own executors take their place")
     | {22: "demonstration mode: the executor 'simulate' takes its place"}
     | dict.fromkeys(range(28, 36), "copy, link, archive (being built)")
     | {53: "idempotency keys (being built)", 56: "deleting single tasks (being built)", 57: "editing structure"}
