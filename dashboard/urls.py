@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard.views import account, catalogue, overview, runs, tasks, trees
+from dashboard.views import account, catalogue, graph, overview, runs, tasks, trees
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -15,11 +15,13 @@ urlpatterns = [
     path("trees/", trees.tree_index, name="trees"),
     path("trees/new", trees.tree_new, name="tree_new"),
     path("trees/<int:tree_id>", trees.tree_detail, name="tree"),
+    path("trees/<int:tree_id>/graph", graph.tree_graph_page, name="tree_graph"),
     path("trees/<int:tree_id>/export.json", trees.tree_export, name="tree_export"),
     path("trees/<int:tree_id>/run", trees.tree_run, name="tree_run"),
     path("trees/<int:tree_id>/delete", trees.tree_delete, name="tree_delete"),
     path("runs/", runs.run_index, name="runs"),
     path("runs/<int:run_id>", runs.run_detail, name="run"),
+    path("runs/<int:run_id>/graph", graph.run_graph_page, name="run_graph"),
     path("runs/<int:run_id>/cancel", runs.run_cancel, name="run_cancel"),
     path("runs/<int:run_id>/rerun", runs.run_rerun, name="run_rerun"),
     path("tasks/<uuid:task_id>", tasks.task_page, name="task"),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 GAP_X = 68.0  # between columns: room for the curves
-GAP_Y = 16.0  # between boxes of a column
+GAP_Y = 24.0  # between boxes of a column: room for the name of a frame
 LANE = 6.0  # height that an edge keeps free where it passes a column
 SWEEPS = 6
 MAX_LANES = 20_000  # points at which edges pass columns; beyond, edges run straight
@@ -83,7 +83,7 @@ def layout(sizes: Mapping[str, tuple[float, float]], edges: Sequence[tuple[str, 
 
 
 def layers_of(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
-    """The layer of each of *count* boxes: one more than the highest it waits for. A cycle is cut where it is met first."""
+    """The layer of each of *count* boxes: one more than the highest it waits for. A cycle is cut where it is met."""
     down: list[list[int]] = [[] for _ in range(count)]
     open_ends = [0] * count
     for a, b in pairs:
@@ -179,14 +179,12 @@ def _offsets(grid: _Grid, column: list[int]) -> list[float]:
     """How far each of *column* stays below the first one at least."""
     offset = [0.0]
     for above, below in pairwise(column):
-        gap = GAP_Y if max(above, below) < grid.boxes else GAP_Y / 2
+        gap = GAP_Y if max(above, below) < grid.boxes else GAP_Y / 3
         offset.append(offset[-1] + (grid.height[above] + grid.height[below]) / 2 + gap)
     return offset[: len(column)]
 
 
-def _settle(
-    grid: _Grid, column: list[int], offsets: list[float], middle: list[float], near: list[list[int]]
-) -> None:
+def _settle(grid: _Grid, column: list[int], offsets: list[float], middle: list[float], near: list[list[int]]) -> None:
     """Move *column* to the mean of its neighbours, order and gaps kept: pool adjacent violators."""
     pools: list[tuple[float, float, int]] = []  # weight, weighted sum, members
     for number, offset in zip(column, offsets, strict=True):
