@@ -117,3 +117,20 @@ def test_a_task_that_is_lost_again_and_again_fails(tmp_path):
         "worker_lost",
     ]
     verify(run.pk)
+
+
+def test_stopping_at_any_moment_leaves_nothing_in_progress(tmp_path):
+    work = {"executor": "simulate", "inputs": {"duration_s": 0.02, "steps": 1}}
+    tree = make_tree(task("root", executor=""), *(task(f"t{n}", **work) for n in range(300)))
+    run = run_start(user=make_user(), tree_id=tree.pk)
+    for _ in range(25):
+        begun = Attempt.objects.count()
+        with EngineThread(tmp_path, async_slots=20, shutdown_s=0.0):
+            until(lambda n=begun: Attempt.objects.count() > n, "a start")
+        assert not Attempt.objects.filter(status="in_progress").exists()
+        verify(run.pk)
+    with EngineThread(tmp_path):
+        assert ended(run).status == "completed"
+    assert set(Attempt.objects.values_list("try_number", flat=True)) == {1}
+    assert not Event.objects.filter(run=run, kind="late_result").exists()
+    verify(run.pk)
