@@ -201,7 +201,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "Status": "orchestration.api.shapes.STATUSES",
+        "RunStatus": "orchestration.api.shapes.ENDS",
+        "Mode": "orchestration.api.shapes.MODES",
+        "BulkMode": "orchestration.api.bodies.BULK_MODES",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "orchestration.api.schema.finish",

@@ -12,6 +12,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("", include("orchestration.api.urls")),
     path("api/v1/runs/<int:run_id>/events/", streams.run_events, name="run_events"),
     path("", include("dashboard.urls")),
 ]

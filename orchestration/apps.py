@@ -13,5 +13,5 @@ class OrchestrationConfig(AppConfig):
     verbose_name = "Orchestration"
 
     def ready(self) -> None:
-        """Import `executors.py` of every installed application, which registers what it decorates; connect the audit."""
+        """Import `executors.py` of every installed application, which registers what it decorates; start the audit."""
         autodiscover_modules("executors", "audit_signals")

@@ -6,7 +6,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from orchestration.domain.errors import Invalid, Problem
@@ -20,7 +20,7 @@ class ThrottledBackend(ModelBackend):
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """The user, or None. Raises throttle.TooMany for a locked account or address, whatever the password; Invalid
         for an endless password. Unknown, inactive and existing accounts take the same steps."""
         name = username if username is not None else kwargs.get("username")
@@ -42,6 +42,6 @@ class ThrottledBackend(ModelBackend):
 
     async def aauthenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
-    ) -> AbstractBaseUser | None:
+    ) -> User | None:
         """As `authenticate`: Django's own asynchronous way would go past the throttle."""
         return await sync_to_async(self.authenticate)(request, username, password, **kwargs)

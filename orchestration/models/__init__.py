@@ -2,10 +2,13 @@
 
 from orchestration.models.attempt import Attempt
 from orchestration.models.audit import AuditEntry, AuditHead
+from orchestration.models.bulk import BulkOperation
 from orchestration.models.dependency import Dependency
 from orchestration.models.event import Event
 from orchestration.models.idempotency import IdempotencyKey, Throttle
+from orchestration.models.profile import Profile
 from orchestration.models.run import Run
+from orchestration.models.saved import SavedFilter
 from orchestration.models.share import TreeShare
 from orchestration.models.task import Task
 from orchestration.models.token import ApiToken
@@ -17,10 +20,13 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "AuditHead",
+    "BulkOperation",
     "Dependency",
     "Event",
     "IdempotencyKey",
+    "Profile",
     "Run",
+    "SavedFilter",
     "Task",
     "Throttle",
     "Tree",

@@ -1,0 +1,116 @@
+"""What requests may hold: explicit, strict, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from orchestration.api.parsing import Body, Choice, Flag, Id, Object, Text, Whole
+from orchestration.domain.states import Mode
+from orchestration.models.token import READ, SCOPES
+
+MODES = [str(m) for m in Mode]
+BULK_MODES = [str(Mode.ALL), str(Mode.FAILED)]
+MAX_IDS = 200
+MAX_CHOSEN = 10_000
+ACTIONS = ("run", "cancel", "delete", "archive")
+
+
+class TreeBody(Body):
+    """For the description only: the builder of arrays reads trees."""
+
+    tasks = serializers.ListField(child=Object(), help_text="Tasks; see docs/api.md")
+    labels = serializers.ListField(child=Text(), required=False)
+
+
+class TreeChangeBody(Body):
+    name = Text(required=False)
+    labels = serializers.ListField(child=Text(), required=False)
+    version = Whole(required=False, help_text="Instead of If-Match")
+
+
+class TaskChangeBody(Body):
+    """For the description only: the service checks each field."""
+
+    name = Text(required=False)
+    inputs = Object(required=False)
+    params = Object(required=False)
+    priority = Whole(required=False, min_value=0, max_value=3)
+    timeout_s = serializers.FloatField(required=False, allow_null=True)
+    max_attempts = Whole(required=False, min_value=1, max_value=100)
+    backoff = Object(required=False)
+    version = Whole(required=False, help_text="Instead of If-Match")
+
+
+class ImportBody(Body):
+    text = Text(help_text="A tree as JSON or YAML text")
+    format = Choice(choices=["auto", "json", "yaml"], default="auto")
+    labels = serializers.ListField(child=Text(), default=list)
+    keep_ids = Flag(default=False, help_text="Keep ids that are UUIDs and free")
+    preview = Flag(default=False)
+
+
+class RunBody(Body):
+    mode = Choice(choices=MODES, default=str(Mode.ALL))
+    chosen = serializers.ListField(child=Id(), default=list, max_length=MAX_CHOSEN, help_text="For from and only")
+    overrides = Object(default=dict, help_text="Task id -> {inputs, priority, timeout_s} for this run alone")
+
+
+class RetryBody(RunBody):
+    mode = Choice(choices=MODES, default=str(Mode.FAILED))
+
+
+class CancelBody(Body):
+    reason = Text(default="")
+
+
+class TaskCancelBody(CancelBody):
+    subtree = Flag(default=False, help_text="Everything under it too")
+
+
+class PriorityBody(Body):
+    priority = Whole(help_text="0 urgent, 1 high, 2 normal, 3 low")
+
+
+class LimitBody(Body):
+    max_parallel = Whole(help_text="0 = as many as there are slots")
+
+
+class LinkBody(Body):
+    recursive = Flag(default=True)
+    preview = Flag(default=False)
+
+
+class ArchiveBody(LinkBody):
+    finished = Flag(default=False, help_text="Failed, cancelled and blocked tasks are fine too")
+
+
+class CopyBody(LinkBody):
+    include_upstream = Flag(default=True)
+    include_dependents = Flag(default=False)
+    overrides = Object(default=dict, help_text="Task id -> fields that the copy has instead")
+
+
+class MixedBody(CopyBody):
+    link_ids = serializers.ListField(child=Text(), help_text="Completed tasks that become links")
+
+
+class BulkBody(Body):
+    action = Choice(choices=list(ACTIONS))
+    ids = serializers.ListField(child=Whole(), required=False, max_length=MAX_IDS)
+    filter = Object(required=False, help_text="Instead of ids: filters of the list of trees, as texts")
+    preview = Flag(default=False)
+    reason = Text(default="", help_text="For cancel")
+    mode = Choice(choices=BULK_MODES, default=str(Mode.ALL), help_text="For run")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("filter" in attrs):
+            raise serializers.ValidationError({"ids": "give either ids or a filter"}, code="required")
+        return attrs
+
+
+class TokenBody(Body):
+    name = Text()
+    scope = Choice(choices=list(SCOPES), default=READ)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)

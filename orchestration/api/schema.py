@@ -1,0 +1,175 @@
+"""The OpenAPI description: every view with its parameters, answers, errors, examples, and what leads where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+
+from orchestration.api.shapes import ProblemShape, Shape
+from orchestration.selectors.api_lists import MAX_PAGE, Filter, Listing
+
+TYPES: dict[str, Any] = {
+    "string": str, "integer": int, "boolean": bool,
+    "uuid": OpenApiTypes.UUID, "date-time": OpenApiTypes.DATETIME,
+}  # fmt: skip
+ERRORS = {
+    400: "The request is wrong; `problems` lists what, where and how to mend it",
+    401: "No valid login or token",
+    403: "Your role, your token's scope or a missing CSRF token does not allow it",
+    404: "No such thing, or you may not know of it",
+    405: "Another method is needed",
+    406: "Only application/json is answered",
+    409: "The state of things does not allow it now",
+    412: "If-Match names another version",
+    413: "Larger than 5 MiB",
+    415: "Send application/json",
+    429: "Too many requests: wait for Retry-After seconds",
+    500: "A mistake of ours; the server's log has it",
+    503: "The database is busy: try again",
+}
+READING = (400, 401, 403, 404, 405, 406, 429, 500, 503)
+WRITING = (*READING, 409, 412, 413, 415)
+
+
+class ErrorDetailShape(Shape):
+    code = serializers.CharField(help_text="For programs, such as not_found")
+    message = serializers.CharField(help_text="For people")
+    field = serializers.CharField(help_text="What it is about; may be empty")
+
+
+class ErrorShape(Shape):
+    error = ErrorDetailShape()
+    problems = ProblemShape(many=True, required=False)
+    error_id = serializers.CharField(required=False)
+
+
+class Schema(AutoSchema):
+    """Tags by resource: the first word after /api/v1/."""
+
+    def get_tags(self) -> list[str]:
+        words = str(self.path).removeprefix("/api/v1/").split("/")
+        return [words[0] or "api"]
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "orchestration.api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "description": "A token of the tokens page, beginning with apf_"}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "orchestration.api.authentication.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "apflow_session", "description": "Writing needs X-CSRFToken"}
+
+
+def query(name: str, help: str, kind: str = "string", choices: Iterable[str] = ()) -> OpenApiParameter:
+    """A query parameter."""
+    return OpenApiParameter(name, TYPES[kind], description=help, enum=list(choices) or None)
+
+
+def _filter(name: str, filter_: Filter) -> OpenApiParameter:
+    return query(name, filter_.help, filter_.kind, filter_.choices)
+
+
+def _header(name: str, help: str) -> OpenApiParameter:
+    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=help)
+
+
+FIELDS = query("fields", "Only these fields, separated by commas")
+PAGING = (
+    query("cursor", "From `next` of the page before"),
+    OpenApiParameter("page_size", int, description=f"1 to {MAX_PAGE}; 50 unless told"),
+    FIELDS,
+)
+IDEMPOTENCY = _header("Idempotency-Key", "Sent again with the same body within 24 hours: the same answer, done once")
+IF_MATCH = _header("If-Match", 'The version that you have seen, such as "3"')
+
+
+@lru_cache
+def page_shape(shape: type[Shape]) -> type[Shape]:
+    """A page of *shape*."""
+    fields = {
+        "items": shape(many=True),
+        "next": serializers.CharField(allow_null=True, help_text="Address of the next page"),
+    }
+    return type(shape.__name__.replace("Shape", "PageShape"), (Shape,), fields)
+
+
+def described(
+    name: str,
+    summary: str,
+    answer: Any = None,
+    *,
+    status: int = 200,
+    body: Any = None,
+    listing: Listing | None = None,
+    parameters: Iterable[OpenApiParameter] = (),
+    example: Any = None,
+    writes: bool = False,
+    selectable: bool = False,
+    also: dict[int, Any] | None = None,
+) -> Callable[[Any], Any]:
+    """A decorator for a view's method. *name* is the operation's id, *example* one of the body."""
+    given = list(parameters)
+    if listing is not None:
+        given += [_filter(n, f) for n, f in listing.filters.items()]
+        both = [sign + n for n in listing.orders for sign in ("", "-")]
+        given += [query("ordering", f"{listing.default} unless told", choices=both), *PAGING]
+        answer = page_shape(answer)
+    elif selectable:
+        given.append(FIELDS)
+    if body is not None or (writes and name.split("_")[-1] not in ("delete", "revoke", "update")):
+        given += [IDEMPOTENCY] if not name.endswith("_update") else []
+    errors = WRITING if writes or body is not None else READING
+    responses: dict[int, Any] = {code: OpenApiResponse(ErrorShape, description=ERRORS[code]) for code in errors}
+    responses[status] = OpenApiResponse(answer, description=summary)
+    responses |= also or {}
+    examples = [OpenApiExample("example", value=example, request_only=True)] if example is not None else []
+    return extend_schema(
+        operation_id=name, summary=summary, request=body, responses=responses, parameters=given, examples=examples
+    )
+
+
+LINKS: dict[str, list[tuple[str, str, str, dict[str, str]]]] = {
+    # operation -> (name of the link, status of the answer, operation that it leads to, its parameters)
+    "tree_create": [
+        ("run", "201", "run_start", {"tree_id": "$response.body#/id"}),
+        ("get", "201", "tree_get", {"tree_id": "$response.body#/id"}),
+        ("delete", "201", "tree_delete", {"tree_id": "$response.body#/id"}),
+        ("copy", "201", "task_copy", {"task_id": "$response.body#/root"}),
+    ],
+    "run_start": [
+        ("get", "202", "run_get", {"run_id": "$response.body#/id"}),
+        ("cancel", "202", "run_cancel", {"run_id": "$response.body#/id"}),
+        ("events", "202", "event_list", {"run_id": "$response.body#/id"}),
+    ],
+    "run_cancel": [("reexecute", "200", "run_retry", {"run_id": "$response.body#/id"})],
+    "run_retry": [("cancel", "202", "run_cancel", {"run_id": "$response.body#/id"})],
+}
+
+
+def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A postprocessing hook: adds the links, which the generator has no word for."""
+    operations = {
+        operation["operationId"]: operation
+        for path in result["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict) and "operationId" in operation
+    }
+    for source, links in LINKS.items():
+        for name, status, target, parameters in links:
+            responses = operations[source]["responses"]
+            responses[status].setdefault("links", {})[name] = {"operationId": target, "parameters": parameters}
+    return result

@@ -1,0 +1,1 @@
+"""One class per address, grouped by resource."""
