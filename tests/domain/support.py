@@ -14,10 +14,10 @@ START = datetime(2030, 1, 1, tzinfo=UTC)
 
 def run_of(edges, *, groups=(), **more):
     """A run, not yet derived. *edges*: name -> "a b? c" (what it waits for; ? = optional). *more*: fields by name."""
-    tasks = {
-        name: TaskState(name, name, "" if name in groups else "x", 2, place, **more.get(name, {}))
-        for place, name in enumerate(edges)
-    }
+    tasks = {}
+    for place, name in enumerate(edges):
+        fields = {"executor": "" if name in groups else "x", "priority": 2} | more.get(name, {})
+        tasks[name] = TaskState(name, name, position=place, **fields)
     for name, awaited in edges.items():
         words = awaited.split() if isinstance(awaited, str) else awaited
         tasks[name].edges = [Edge(tasks[word.rstrip("?")], not word.endswith("?")) for word in words]
