@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ WAITS = (
     | dict.fromkeys(range(62, 65), "schedules (not built)")
     | {65: "webhook triggers (not built)", 66: "calendar export (not built)", 67: "allow-list of executors (not built)"}
 )
-SCENARIOS = {}
+SCENARIOS: dict[int, Callable[[Stage], None]] = {}
 
 
 def scenario(number):
