@@ -28,7 +28,7 @@
   const steps = { in: () => set(zoom * 1.25), out: () => set(zoom / 1.25), fit: () => set(fitting()) };
   const centre = (box) => {
     const [x, y] = [Number(box.dataset.x) * zoom, Number(box.dataset.y) * zoom];
-    view.scrollTo(x - view.clientWidth / 2 + 94 * zoom, y - view.clientHeight / 2 + 24 * zoom);
+    view.scrollTo(x - view.clientWidth / 2 + 106 * zoom, y - view.clientHeight / 2 + 24 * zoom);
   };
   const begin = () => {
     set(Math.max(0.6, fitting()));
@@ -123,7 +123,7 @@
     box.querySelector(".say").textContent = word;
     if (!since || !took.dataset.since) took.textContent = text;
     if (since) took.dataset.since = since; else delete took.dataset.since;
-    box.querySelector(".done").setAttribute("width", 1.88 * percent);
+    box.querySelector(".done").setAttribute("width", 2.12 * percent);
     box.querySelector("title").textContent = `${box.dataset.name}: ${word} ${text}`.trim();
     const said = document.querySelector(`[data-l="${CSS.escape(key)}"]`);
     if (said) said.textContent = word;

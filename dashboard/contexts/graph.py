@@ -15,11 +15,11 @@ from orchestration.domain.folding import Link
 from orchestration.domain.layout import Leg, layout
 from orchestration.selectors.graph import GraphTask
 
-WIDTH, HEIGHT = 188, 48
-STEP_X, STEP_Y = 204, 62  # from box to box in a block
+WIDTH, HEIGHT = 212, 48
+STEP_X, STEP_Y = 228, 62  # from box to box in a block
 PAD = 12  # around a block
 EDGE = 28  # around the whole
-NAME = 23  # columns of text in a box
+NAME = 21  # columns of text in a box
 LISTED = 300  # boxes in the text alternative
 WAITS = 8  # dependencies named there
 WORDS = {
@@ -169,7 +169,7 @@ def _drawing(plan: Plan) -> _Drawing:
 
 
 def _block_columns(count: int) -> int:
-    return max(2, round(sqrt(0.37 * count)))
+    return max(2, round(sqrt(0.33 * count)))
 
 
 def _block_size(count: int) -> tuple[float, float]:
@@ -235,7 +235,7 @@ def _arrows(drawing: _Drawing, looks: Mapping[str, Look], names: Mapping[str, st
         label = f"{names[source]} → {names[target]}" + (f" ({count:,} dependencies)" if count > 1 else "")
         title = f"{label}: {WORDS[kind, outcome]}"
         found.append(Arrow(source, target, kind, outcome, _path(legs), label, title))
-    return found
+    return sorted(found, key=lambda arrow: (arrow.kind, arrow.outcome))  # what blocks is drawn last
 
 
 def _path(legs: list[Leg]) -> str:
