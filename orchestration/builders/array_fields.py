@@ -10,6 +10,7 @@ from orchestration.domain.errors import OrchestrationError, Problem
 from orchestration.domain.json_gate import safe_text
 from orchestration.domain.task_fields import CHECKS, Limits, check_together, did_you_mean, got, name_problem
 from orchestration.executors.registry import find, get
+from orchestration.executors.validation import schema_problems
 
 DEFINITION_FIELDS = (*CHECKS, "id", "parent_id", "dependencies", "executor", "user_id")
 STATE_FIELDS = frozenset({
@@ -79,6 +80,8 @@ class Reader:
         row.parent = self._text(item, "parent_id", path)
         self._user(item.get("user_id"), path)
         check_together(row.fields.get("inputs"), row.fields.get("params"), path, self.limits, self.problems)
+        if row.fields.get("schemas"):
+            self.problems.extend(schema_problems(row.fields["schemas"], f"{path}.schemas"))
         row.executor = self._executor(item, row)
         if item.get("dependencies") is not None:
             row.references = self._dependencies(item["dependencies"], f"{path}.dependencies")

@@ -37,10 +37,12 @@ def resolve(
     inputs = {**declared, **overrides}
     origin: Provenance = {key: {"source": OVERRIDE if key in overrides else DECLARED} for key in inputs}
     for source in sources:
-        if source.result.status != Status.COMPLETED or not source.has_result:
+        if source.result.status != Status.COMPLETED:
             continue
         if source.map is not None:
             _apply_map(inputs, origin, source)
+        elif not source.has_result:
+            continue
         elif source.as_key is not None:
             _put(inputs, origin, source.as_key, source.result.result, source.result.id, "")
         elif merges and isinstance(source.result.result, dict):
@@ -51,9 +53,12 @@ def resolve(
 
 
 def _put(inputs: dict[str, Any], origin: Provenance, key: str, value: Any, task_id: str, path: str) -> None:
-    """Explicit wish of an edge: wins over what stood there, and says so."""
+    """Explicit wish of an edge: wins over what stood there, but for an override of this run, and says so."""
     entry: dict[str, Any] = {"source": DEPENDENCY, "task": task_id, "path": path}
     before = origin.get(key)
+    if before is not None and before["source"] == OVERRIDE:
+        before.setdefault("shadows", []).append(entry)
+        return
     if before is not None:
         entry["shadows"] = [*before.pop("shadows", []), before]
     inputs[key] = value

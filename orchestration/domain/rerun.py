@@ -19,12 +19,15 @@ class PlanTask:
     blocked: bool = False
     linked: bool = False
     depends_on: list[str] = field(default_factory=list)
+    requires: set[str] = field(default_factory=set)  # those of them that must complete
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     runs: bool
     why: str  # in words, for the preview
+    blocked: bool = False  # in the scope, but a required dependency outside it did not complete: it will not start
 
 
 def plan(mode: Mode, chosen: Collection[str], tasks: dict[str, PlanTask]) -> dict[str, Decision]:
@@ -47,6 +50,7 @@ def plan(mode: Mode, chosen: Collection[str], tasks: dict[str, PlanTask]) -> dic
         seeds, follow = dict.fromkeys(chosen, "chosen"), _missing_upstream(tasks)
     reasons = _spread(seeds, follow) if follow else seeds
     decisions = {task.id: _decide(task, reasons.get(task.id)) for task in tasks.values()}
+    _mark_blocked(decisions, tasks)
     if not any(decision.runs for decision in decisions.values()):
         raise Conflict("nothing would run: every task has completed; choose 'all' to run the whole tree again")
     return decisions
@@ -93,6 +97,25 @@ def _spread(seeds: dict[str, str], follow: Callable[[str], Iterable[tuple[str, s
                 reasons[task_id] = why
                 queue.append(task_id)
     return reasons
+
+
+def _mark_blocked(decisions: dict[str, Decision], tasks: dict[str, PlanTask]) -> None:
+    """Say of what would run but cannot: it requires something outside the scope that has not completed."""
+    seeds = {
+        task.id: f"requires '{tasks[awaited].name or awaited}', which is outside the scope and has not completed"
+        for task in tasks.values()
+        if decisions[task.id].runs
+        for awaited in task.requires
+        if not decisions[awaited].runs and not tasks[awaited].linked and tasks[awaited].status != Status.COMPLETED
+    }
+    dependents: dict[str, list[str]] = {}
+    for task in tasks.values():
+        for awaited in task.requires:
+            dependents.setdefault(awaited, []).append(task.id)
+    reasons = _spread(seeds, lambda task_id: ((d, "blocked upstream") for d in dependents.get(task_id, ())))
+    for task_id, why in reasons.items():
+        if decisions[task_id].runs:
+            decisions[task_id] = Decision(True, why, blocked=True)
 
 
 def _decide(task: PlanTask, reason: str | None) -> Decision:

@@ -24,4 +24,4 @@ def delay_s(backoff: dict[str, Any], try_number: int, dice: float) -> float:
         delay = base * try_number
     else:
         delay = base * 2.0 ** min(try_number - 1, 60)
-    return min(delay, cap) * (1.0 - JITTER + 2.0 * JITTER * dice)
+    return min(cap, delay * (1.0 - JITTER + 2.0 * JITTER * dice))

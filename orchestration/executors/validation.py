@@ -202,3 +202,15 @@ _DRAFTS: dict[str, Callable[..., _Validator]] = {
     "draft/2020-12": _guarded(Draft202012Validator),
     "draft-07": _guarded(Draft7Validator),
 }
+
+
+def schema_problems(schemas: dict[str, Any], path: str) -> list[Problem]:
+    """What is wrong with the JSON Schemas in a task's `schemas`; nothing when there are none."""
+    problems: list[Problem] = []
+    for key in ("input_schema", "output_schema"):
+        if isinstance(schemas.get(key), dict):
+            try:
+                check_schema_document(schemas[key], path=f"{path}.{key}")
+            except Invalid as refused:
+                problems += refused.problems
+    return problems

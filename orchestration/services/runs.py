@@ -98,9 +98,10 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
         task = access.task_for_run(user, task_id)
         run = Run.objects.select_for_update().filter(tree=task.tree_id, status=Status.IN_PROGRESS.value).first()
         task.refresh_from_db()
-        if run is None or task.run_id != run.pk or (task.status in TERMINAL and not subtree):
-            state = task.status if task.status in TERMINAL else "not running"
-            raise AlreadyFinished(f"task '{task.name}' is already {state}, cannot cancel")
+        if task.status in TERMINAL and not (subtree and run is not None):
+            raise AlreadyFinished(f"task '{task.name}' is already {task.status}, cannot cancel")
+        if run is None or task.run_id != run.pk:
+            raise AlreadyFinished(f"task '{task.name}' is in no active run: there is nothing to cancel")
         ids = _with_descendants(task) if subtree else [task.pk.hex]
         transitions_verbs.cancel(run.pk, cancel_text(user, reason), task_ids=ids)
         nudge(run.pk)
@@ -173,12 +174,16 @@ def _scope(tree: Tree, mode: str, chosen: Collection[UUID | str]) -> list[str] |
 def _plan_tasks(tree: Tree) -> dict[str, PlanTask]:
     rows = Task.objects.filter(tree=tree).order_by("position")
     tasks = {
-        task_id.hex: PlanTask(task_id.hex, status, blocked is not None, linked is not None)
-        for task_id, status, blocked, linked in rows.values_list("id", "status", "blocked_by_id", "linked_attempt_id")
+        task_id.hex: PlanTask(task_id.hex, status, blocked is not None, linked is not None, name=name)
+        for task_id, status, blocked, linked, name in rows.values_list(
+            "id", "status", "blocked_by_id", "linked_attempt_id", "name"
+        )
     }
-    edges = Dependency.objects.filter(task__tree=tree).values_list("task_id", "depends_on_id")
-    for task_id, awaited in edges:
+    edges = Dependency.objects.filter(task__tree=tree).values_list("task_id", "depends_on_id", "required")
+    for task_id, awaited, required in edges:
         tasks[task_id.hex].depends_on.append(awaited.hex)
+        if required:
+            tasks[task_id.hex].requires.add(awaited.hex)
     return tasks
 
 

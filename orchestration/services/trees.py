@@ -17,6 +17,7 @@ from orchestration.domain.errors import AlreadyRunning, Conflict, Invalid, Probl
 from orchestration.domain.spec import TaskSpec, TreeSpec
 from orchestration.domain.states import Origin, Status
 from orchestration.domain.task_fields import CHECKS, Limits, check_labels, check_together, did_you_mean
+from orchestration.executors.validation import schema_problems
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read, tree_for_write
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
@@ -25,7 +26,7 @@ TASK_FIELDS = (
     "id", "tree", "parent", "position", "depth", "name", "executor", "priority", "inputs", "params", "schemas",
     "timeout_s", "max_attempts", "backoff", "origin_type", "original", "created_at", "updated_at",
 )  # fmt: skip
-EDITABLE_FIELDS = ("name", "inputs", "params", "priority", "timeout_s", "max_attempts", "backoff")
+EDITABLE_FIELDS = ("name", "inputs", "params", "schemas", "priority", "timeout_s", "max_attempts", "backoff")
 DEPENDENCY_FIELDS = ("task", "depends_on", "position", "required", "map", "as_key")
 
 DELETE_PARTS = (
@@ -160,6 +161,8 @@ def _checked(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in changes.items():
         if key in EDITABLE_FIELDS:
             values[key] = CHECKS[key](value, key, limits, problems)
+            if key == "schemas":
+                problems += schema_problems(values[key], key)
         else:
             remedy = did_you_mean(str(key), EDITABLE_FIELDS) or f"; these can be changed: {', '.join(EDITABLE_FIELDS)}"
             problems.append(Problem(str(key)[:64], f"cannot be changed here{remedy}", "unknown_field"))

@@ -85,3 +85,10 @@ def test_every_key_says_where_it_came_from_and_what_it_hides():
 
 def test_an_override_wins_over_what_is_declared_and_over_merged_keys():
     assert inputs_of({"a": 1}, source({"a": 2, "b": 2}), overrides={"a": 3, "b": 3}) == {"a": 3, "b": 3}
+
+
+def test_an_override_of_this_run_wins_over_what_an_edge_maps_and_the_edge_is_shadowed():
+    inputs, origin = resolve({"a": 1}, {"a": 3}, [source({"x": 2}, map={"a": "x"})], merges=False)
+    assert inputs == {"a": 3}
+    assert origin["a"]["source"] == "override"
+    assert [entry["path"] for entry in origin["a"]["shadows"]] == ["x"]

@@ -80,3 +80,18 @@ def test_a_chain_of_ten_thousand_is_walked_without_recursion(mode):
     tasks = {str(n): PlanTask(str(n), "pending", depends_on=[str(n - 1)] if n else []) for n in range(size)}
     chosen = {Mode.FROM: ["0"], Mode.ONLY: [str(size - 1)]}.get(mode, [])
     assert sum(decision.runs for decision in plan(mode, chosen, tasks).values()) == size
+
+
+def test_what_requires_something_outside_the_scope_that_did_not_complete_is_shown_as_blocked():
+    tasks = {
+        "a": PlanTask("a", "failed", name="fetch"),
+        "b": PlanTask("b", "pending", depends_on=["a"], requires={"a"}),
+        "c": PlanTask("c", "pending", depends_on=["b"], requires={"b"}),
+        "d": PlanTask("d", "pending", depends_on=["b"]),
+    }
+    decisions = plan(Mode.FROM, ["b"], tasks)
+    assert not decisions["a"].runs
+    assert decisions["b"].blocked
+    assert decisions["b"].why == "requires 'fetch', which is outside the scope and has not completed"
+    assert decisions["c"].blocked
+    assert not decisions["d"].blocked, "an optional dependent runs after a blocked one"

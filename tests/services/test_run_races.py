@@ -101,7 +101,7 @@ def test_of_two_re_executions_at_once_one_wins():
 
 
 def test_nobody_ever_reads_a_stale_result(tmp_path):
-    """s2 must see what s1 returned in this run, whatever it returned before, with a real engine and real concurrency."""
+    """s2 must see what s1 returned in this run, whatever it returned before: with a real engine."""
     user = make_user()
     with registered(Echo), EngineThread(tmp_path, async_slots=8):
         tree = make_tree(

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from orchestration.builders.array import tree_from_array
 from orchestration.domain.errors import AlreadyRunning, Conflict, Forbidden, Invalid, NotFound
 from orchestration.domain.spec import DependencySpec, TaskSpec, TreeSpec
 from orchestration.domain.states import Origin, Status
@@ -214,3 +215,23 @@ def test_stored_json_is_what_the_database_can_query():
     tree = make_tree(task("a", inputs={"k": {"deep": [1, 2]}}))
     assert Task.objects.filter(tree=tree, inputs__k__deep__1=2).exists()
     assert json.loads(json.dumps(task_named(tree, "a").inputs)) == {"k": {"deep": [1, 2]}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "place"),
+    [
+        ({"type": "nonsense"}, "schemas.input_schema.type"),
+        ({"$ref": "https://example.org/schema.json"}, "schemas.input_schema.$ref"),
+        ({"properties": {"a": {"pattern": "("}}}, "schemas.input_schema.properties.a.pattern"),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_refused_when_it_is_written(schema, place):
+    user = make_user()
+    tree = make_tree(task("only"), owner=user)
+    only = task_named(tree, "only")
+    with pytest.raises(Invalid) as refused:
+        task_update(user=user, task_id=only.pk, version=1, changes={"schemas": {"input_schema": schema}})
+    assert refused.value.field.startswith(place)
+    with pytest.raises(Invalid) as refused:
+        tree_from_array(owner=user, data=[{"name": "x", "executor": "noop", "schemas": {"input_schema": schema}}])
+    assert refused.value.field.startswith(f"[0].{place}")
