@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
+from orchestration.builders.bulk import worker as bulk_worker
 from orchestration.builders.samples import samples_load
 from orchestration.engine.embedded import EmbeddedEngine, EngineHeld
 from orchestration.engine.server import EngineServer
@@ -44,6 +45,7 @@ class Command(BaseCommand):
             announce=lambda: self._announce(host, port, engine=not no_engine),
             application_close_timeout=CLOSE_TIMEOUT_S,
         )
+        bulk_worker.wake()  # operations that the last process has left
         server.run()
         if server.failure is not None:
             raise _explained(server.failure, host, port)
