@@ -121,6 +121,12 @@ GUARDS = (
     Guard("guard_archive_task_insert", TASK, "INSERT", ((TO_TREE, FROZEN),)),
     Guard("guard_archive_dependency_insert", DEPENDENCY, "INSERT", ((TO_TASK, FROZEN),)),
     Guard("guard_archive_run_insert", RUN, "INSERT", ((TO_TREE, FROZEN),)),
+    Guard("guard_audit_update", AUDIT, "UPDATE", (("1 = 1", APPEND_ONLY),)),
+    Guard("guard_audit_delete", AUDIT, "DELETE", (("1 = 1", APPEND_ONLY),)),
+    Guard(
+        "guard_audit_head_update", AUDIT_HEAD, "UPDATE", (("1 = 1", APPEND_ONLY),), condition="NEW.seq <> OLD.seq + 1"
+    ),
+    Guard("guard_audit_head_delete", AUDIT_HEAD, "DELETE", (("1 = 1", APPEND_ONLY),)),
 )
 
 
