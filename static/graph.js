@@ -31,10 +31,11 @@
     view.scrollTo(x - view.clientWidth / 2 + 106 * zoom, y - view.clientHeight / 2 + 24 * zoom);
   };
   const begin = () => {
-    set(Math.max(0.6, fitting()));
+    set(Math.max(0.8, fitting()));
     const first = view.querySelector(".box.here") ?? view.querySelector('.box[data-state="failed"]') ?? view.querySelector('.box[data-state="running"]');
-    if (first) centre(first);
-    rove(first ?? boxes()[0]);
+    const shown = first ?? boxes()[0];
+    if (shown) centre(shown);
+    rove(shown);
   };
   const rove = (box) => {
     if (!box) return;

@@ -20,6 +20,7 @@ STEP_X, STEP_Y = 228, 62  # from box to box in a block
 PAD = 12  # around a block
 EDGE = 28  # around the whole
 NAME = 21  # columns of text in a box
+DENSE = 500  # arrows above which they are drawn faintly
 LISTED = 300  # boxes in the text alternative
 WAITS = 8  # dependencies named there
 WORDS = {
@@ -89,6 +90,7 @@ class GraphView:
     can_fold: bool
     state: str
     live: bool
+    dense: bool
     box_width: int = WIDTH
     box_height: int = HEIGHT
     words: dict[str, str] = field(default_factory=lambda: {"-".join(key): text for key, text in WORDS.items()})
@@ -139,6 +141,7 @@ def graph_view(
         can_fold=plan.whole > 12 and any(task.parent for task in tasks if task.id in plan.members),
         state=query.state,
         live=run_id is not None,
+        dense=len(drawing.arrows) > DENSE,
     )
 
 
@@ -181,8 +184,9 @@ def _block_size(count: int) -> tuple[float, float]:
 def _name(key: str, ids: list[str], known: Mapping[str, GraphTask]) -> str:
     if len(ids) == 1:
         return known[ids[0]].name
-    above = known.get(key.split("w")[0])
-    return f"{above.name} ({len(ids):,})" if above else f"{len(ids):,} tasks"
+    if "w" in key:
+        return f"{known[ids[0]].name} +{len(ids) - 1:,}"
+    return f"{known[key].name} ({len(ids):,})"
 
 
 def _url(key: str, ids: list[str], base: str, run_id: int | None) -> str:

@@ -50,7 +50,7 @@ def graph_nav(base: str, query: GraphQuery, view: GraphView, tree_id: int) -> Gr
 def _folds(base: str, query: GraphQuery, view: GraphView) -> tuple[Choice, ...]:
     if not (view.can_fold or view.folded):
         return ()
-    usual = _choice(base, replace(query, fold="auto"), "as much as fits" if view.folded else "every task", query)
+    usual = _choice(base, replace(query, fold="auto"), "auto" if view.folded else "every task", query)
     return usual, _choice(base, replace(query, fold="all"), "folded", query)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -21,6 +21,7 @@ FEW = 60  # the same when the folded view is asked for
 SOME = 300  # the same when there are too many arrows, and in a neighbourhood
 MOST = 3000  # never more
 ARROWS = 8000
+TANGLE = 12  # arrows per folded box above which waves are drawn instead of branches
 
 type Fold = Literal["auto", "all", "none"]
 LIMITS: dict[Fold, int] = {"auto": AUTO, "all": FEW, "none": MOST}
@@ -67,14 +68,18 @@ def plan_of(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: G
         if scope is None or t.id in scope
     ]
     pairs = [(a, b) for a, b, _ in edges]
-    limit = MOST if query.around else LIMITS[query.fold]
-    box = fold(items, pairs, limit)
-    if len(set(box.values())) > SOME and len(links(box, edges)) > ARROWS:
+    box = fold(items, pairs, MOST if query.around else LIMITS[query.fold])
+    arrows = links(box, edges)
+    if len(arrows) > ARROWS:
         box = fold(items, pairs, SOME)
+        arrows = links(box, edges)
+    if len(set(box.values())) < len(box) and len(arrows) > TANGLE * len(set(box.values())):  # branches tell nothing
+        flat = [items[0], *(replace(item, parent=items[0].id) for item in items[1:])]
+        box = fold(flat, pairs, SOME)
+        arrows = links(box, edges)
     members: dict[str, list[str]] = {}
     for task, key in box.items():
         members.setdefault(key, []).append(task)
-    arrows = links(box, edges)
     blocks = {f"k{first}": found for first, found in twins(list(members), arrows).items()}
     text = "".join(f"{key}{len(found)}" for key, found in members.items())
     signature = hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
