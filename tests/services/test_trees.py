@@ -87,14 +87,14 @@ def test_a_copy_remembers_where_it_came_from():
     assert (copy.original, copy.origin_type, task_named(copy, "b").origin_type) == (first, "copy", "copy")
 
 
-def test_storing_takes_as_many_queries_for_many_tasks_as_for_few(django_assert_num_queries):
+def test_storing_takes_as_many_queries_for_many_tasks_as_for_few(django_assert_max_num_queries):
     owner = make_user()
     ids = [uuid4().hex for _ in range(300)]
     tasks = [
         TaskSpec(id=x, name=str(i), parent_id=ids[0] if i else None, dependencies=[DependencySpec(ids[0])] if i else [])
         for i, x in enumerate(ids)
     ]
-    with django_assert_num_queries(5):  # savepoint, three inserts, release
+    with django_assert_max_num_queries(7):  # savepoint, the tree, two inserts per table, release
         tree_create(owner=owner, spec=TreeSpec(tasks))
 
 
