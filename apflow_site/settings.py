@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "dashboard.zones.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dashboard.middleware.RefusalMiddleware",
     "dashboard.middleware.NoStoreMiddleware",
@@ -92,9 +93,7 @@ DATABASES = {
             "timeout": 20,
             "init_command": (
                 f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
-                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000; "
-                # each statement that may fire a guard keeps what it changed until it is done: in memory
-                "PRAGMA temp_store=MEMORY"
+                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000"
             ),
         },
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.http import HttpRequest
 
@@ -10,10 +11,12 @@ from dashboard.contexts.rows import FILTERS
 from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.states import Status
 from orchestration.selectors.run_rows import Window
+from orchestration.selectors.runs import RunFilter
 from orchestration.selectors.trees import TreeFilter
 
 MAX_SEARCH = 100
 BIG = 2**31
+MAX_HOURS = 24 * 366
 
 
 def number_of(text: str | None) -> int | None:
@@ -35,11 +38,27 @@ def tree_filter_of(query: Mapping[str, str]) -> TreeFilter:
     """The filter of the list of trees that the query string asks for."""
     return TreeFilter(
         search=search_of(query),
-        state=state_of(query, "never"),
+        state=state_of(query, "never", "archived"),
         label=query.get("label", "")[:MAX_SEARCH],
         mine=query.get("mine") == "1",
         before=number_of(query.get("before")),
     )
+
+
+def run_filter_of(query: Mapping[str, str], since: datetime | None = None) -> RunFilter:
+    """The filter of the list of runs that the query string asks for."""
+    return RunFilter(
+        search=search_of(query),
+        state=state_of(query),
+        mine=query.get("mine") == "1",
+        since=since,
+        before=number_of(query.get("before")),
+    )
+
+
+def hours_of(query: Mapping[str, str]) -> int:
+    """How many hours back the list of runs goes; 0 for all."""
+    return min(number_of(query.get("hours")) or 0, MAX_HOURS)
 
 
 def state_of(query: Mapping[str, str], *more: str) -> str:

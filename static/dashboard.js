@@ -22,10 +22,21 @@
     return `${Math.floor(s / 86400)} d ago`;
   };
   const write = (el, text) => { if (el.textContent !== text) el.textContent = text; };
+  const zone = document.documentElement.dataset.zone;
+  const inZone = new Intl.DateTimeFormat("sv-SE", { timeZone: zone || "UTC", dateStyle: "short", timeStyle: "medium" });
+  /* what comes over the socket is made for all viewers: the zone is put in here */
+  const absolute = (el) => {
+    if (el.dataset.zoned === el.dateTime) return;
+    el.dataset.zoned = el.dateTime;
+    el.title = `${inZone.format(new Date(el.dateTime))} ${zone}`;
+  };
   const tick = () => {
     const now = Date.now() / 1000;
     for (const el of $$("[data-since]")) write(el, took(now - Number(el.dataset.since)));
-    for (const el of $$("time[data-ago]")) write(el, ago(now - Date.parse(el.dateTime) / 1000));
+    for (const el of $$("time[data-ago]")) {
+      write(el, ago(now - Date.parse(el.dateTime) / 1000));
+      absolute(el);
+    }
   };
   /* the timeline of a run that goes on: its scale grows with the clock */
   const stretch = () => {
@@ -119,9 +130,25 @@
       if (row.tabIndex === 0) current = !hide || current;
     }
     if (!current && first) first.tabIndex = 0;
-    const title = $("#run-head")?.dataset.title;
-    if (title && document.title !== title) document.title = title;
+    told();
     tick(); stretch();
+  };
+  /* title, icon of the tab and, when nobody looks, a notification tell how the run is */
+  let wasActive = "";
+  const told = () => {
+    const head = $("#run-head");
+    if (!head) return;
+    const { title, active } = head.dataset;
+    if (title && document.title !== title) document.title = title;
+    const state = /s-(\w+)/.exec($(".state", head)?.getAttribute("class") ?? "")?.[1];
+    const known = { running: "running", stopping: "running", completed: "completed", failed: "failed", cancelled: "cancelled" }[state];
+    const icon = $("#favicon");
+    const href = icon.href.replace(/favicon[\w-]*\.svg/, known ? `favicon-${known}.svg` : "favicon.svg");
+    if (icon.href !== href) icon.href = href;
+    if (wasActive === "1" && active === "0" && document.hidden && window.Notification?.permission === "granted") {
+      new Notification(title, { body: $("#story")?.textContent ?? "", tag: location.pathname });
+    }
+    wasActive = active;
   };
   const fold = (row, shut) => {
     if (!row?.hasAttribute("aria-expanded")) return;

@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.contexts.common import RunLine, priority_word, query_of, run_line
+from dashboard.contexts.common import RunLine, priority_word, run_line
 from orchestration.domain.story import plural
 from orchestration.models import Run, Tree
-from orchestration.selectors.trees import PAGE, Outline, OutlineTask, TreeFilter
-
-STATES = (
-    ("", "all"),
-    ("in_progress", "running"),
-    ("failed", "failed"),
-    ("completed", "completed"),
-    ("never", "not run"),
-)
+from orchestration.selectors.trees import Outline, OutlineTask
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,29 +25,6 @@ class TreeLine:
     last: RunLine | None
     strip: tuple[RunLine, ...]  # oldest first
     running: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A choice in a filter."""
-
-    word: str
-    url: str
-    here: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TreeList:
-    lines: tuple[TreeLine, ...]
-    states: tuple[Link, ...]
-    search: str
-    state: str
-    label: str
-    mine: bool
-    mine_url: str
-    next_url: str
-    filtered: bool
-    page_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +61,6 @@ def tree_line(tree: Tree, runs: list[Run], now: datetime) -> TreeLine:
         last=lines[0] if lines else None,
         strip=tuple(reversed(lines)),
         running=bool(runs and runs[0].is_active),
-    )
-
-
-def tree_list(trees: list[Tree], strips: dict[int, list[Run]], wanted: TreeFilter, now: datetime) -> TreeList:
-    """The list of trees ready to be shown; *trees* may hold one more than a page."""
-    page = trees[:PAGE]
-    base = {"q": wanted.search, "label": wanted.label}
-    mine = "1" if wanted.mine else ""
-    states = [
-        Link(word, f"/trees/?{query_of(**base, state=state, mine=mine)}", wanted.state == state)
-        for state, word in STATES
-    ]
-    here = query_of(**base, state=wanted.state, mine=mine)
-    return TreeList(
-        lines=tuple(tree_line(tree, strips.get(tree.pk, []), now) for tree in page),
-        states=tuple(states),
-        search=wanted.search,
-        state=wanted.state,
-        label=wanted.label,
-        mine=wanted.mine,
-        mine_url=f"/trees/?{query_of(**base, state=wanted.state, mine='' if wanted.mine else '1')}",
-        next_url=f"/trees/?{here}&before={page[-1].pk}" if len(trees) > PAGE else "",
-        filtered=bool(wanted.search or wanted.state or wanted.label or wanted.mine),
-        page_url=f"/trees/?{here}&{query_of(before=wanted.before)}",
     )
 
 

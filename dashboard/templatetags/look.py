@@ -7,6 +7,7 @@ from typing import Any
 
 from django import template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -56,7 +57,7 @@ def moment(at: datetime | None) -> SafeString:
     """A time as "3 min ago" that keeps itself current; the absolute time on hover."""
     if at is None:
         return SafeString("—")
-    text = f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    text = f"{timezone.localtime(at):%Y-%m-%d %H:%M:%S %Z}"
     return format_html('<time class="num" datetime="{}" title="{}" data-ago>{}</time>', at.isoformat(), text, text)
 
 
@@ -80,6 +81,12 @@ def theme_attribute(context: template.Context) -> SafeString:
     request = context.get("request")
     theme = request.COOKIES.get("theme", "") if request else ""
     return format_html(' data-bs-theme="{}"', theme) if theme in THEMES else SafeString("")
+
+
+@register.simple_tag
+def zone_attribute() -> SafeString:
+    """The time zone of the viewer for <html>: the script writes times that come over the socket in it too."""
+    return format_html(' data-zone="{}"', timezone.get_current_timezone_name())
 
 
 @register.simple_tag(takes_context=True)

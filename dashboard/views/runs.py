@@ -4,42 +4,20 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard import live
-from dashboard.contexts.common import query_of, run_line
 from dashboard.contexts.rows import rows_view
 from dashboard.contexts.runs import may_run, run_actions, run_head
-from dashboard.contexts.trees import STATES, Link
-from dashboard.forms import number_of, search_of, state_of, window_of
+from dashboard.forms import window_of
 from dashboard.htmx import fragment, go, is_htmx, notice
 from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.states import Mode
 from orchestration.selectors import access
 from orchestration.selectors.run_rows import run_rows
-from orchestration.selectors.runs import PAGE, run_page
 from orchestration.services import runs as run_services
 
 RERUN_MODES = {Mode.ALL.value, Mode.FAILED.value}
-
-
-@require_GET
-def run_index(request: HttpRequest) -> HttpResponse:
-    """All runs, newest first."""
-    status, search = state_of(request.GET), search_of(request.GET)
-    runs = run_page(request.user, status=status, search=search, before=number_of(request.GET.get("before")))
-    now = timezone.now()
-    words = [(state, word) for state, word in (*STATES[:-1], ("cancelled", "cancelled"))]
-    older = query_of(state=status, q=search, before=runs[PAGE - 1].pk) if len(runs) > PAGE else ""
-    context = {
-        "lines": [run_line(run, now) for run in runs[:PAGE]],
-        "states": [Link(w, f"/runs/?{query_of(state=s, q=search)}", s == status) for s, w in words],
-        "search": search,
-        "state": status,
-        "next_url": f"/runs/?{older}" if older else "",
-    }
-    return render(request, "dashboard/run_list.html", context)
 
 
 @require_GET

@@ -12,32 +12,20 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.contexts.common import run_line
 from dashboard.contexts.runs import may_run
-from dashboard.contexts.trees import outline_lines, tree_list
-from dashboard.forms import array_of, number_of, tree_filter_of
-from dashboard.htmx import fragment, go, is_htmx
-from dashboard.live import render as text_of
+from dashboard.contexts.trees import outline_lines
+from dashboard.forms import array_of, number_of
+from dashboard.htmx import go
 from dashboard.starters import starter_text, starters
 from orchestration.builders.array import tree_from_array
 from orchestration.builders.export import array_from_tree
 from orchestration.domain.errors import Invalid, OrchestrationError, Problem
 from orchestration.selectors import access
 from orchestration.selectors.runs import run_page
-from orchestration.selectors.trees import active_run, last_runs, outline, tree_page
+from orchestration.selectors.trees import active_run, outline
 from orchestration.services import runs as run_services
 from orchestration.services import trees as tree_services
 
 RUNS_SHOWN = 15
-
-
-@require_GET
-def tree_index(request: HttpRequest) -> HttpResponse:
-    """The trees that the user may see, with their last runs; htmx gets the rows."""
-    wanted = tree_filter_of(request.GET)
-    trees = tree_page(request.user, wanted)
-    view = tree_list(trees, last_runs([tree.pk for tree in trees]), wanted, timezone.now())
-    if is_htmx(request):
-        return fragment(text_of("dashboard/tree_rows.html", view=view))
-    return render(request, "dashboard/tree_list.html", {"view": view})
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from orchestration.domain.states import Status
 from orchestration.domain.story import Failure, RunFacts
@@ -46,6 +47,39 @@ def events_after(run_id: int, seq: int, limit: int = 5000) -> list[tuple[int, UU
     """(seq, task id, kind) of the events after *seq*, oldest first."""
     events = Event.objects.filter(run_id=run_id, seq__gt=seq).order_by("seq")
     return list(events.values_list("seq", "task_id", "kind")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """What the list of runs shows; all of it is in the URL."""
+
+    search: str = ""  # in the name of the tree
+    state: str = ""
+    mine: bool = False  # started by me
+    since: datetime | None = None
+    before: int | None = None  # keyset: only runs with a smaller id
+
+
+def runs_matching(user: Any, wanted: RunFilter) -> QuerySet[Run]:
+    """The runs of the filter that *user* may see, in no order."""
+    runs = runs_for_read(user)
+    if wanted.state:
+        runs = runs.filter(status=wanted.state)
+    if wanted.search:
+        runs = runs.filter(tree__name__icontains=wanted.search)
+    if wanted.mine:
+        runs = runs.filter(started_by=user)
+    if wanted.since is not None:
+        runs = runs.filter(started_at__gte=wanted.since)
+    return runs
+
+
+def run_list(user: Any, wanted: RunFilter) -> list[Run]:
+    """Up to PAGE + 1 runs, newest first. One query."""
+    runs = runs_matching(user, wanted).select_related("tree", "started_by")
+    if wanted.before is not None:
+        runs = runs.filter(pk__lt=wanted.before)
+    return list(runs.order_by("-pk")[: PAGE + 1])
 
 
 def run_page(user: Any, *, status: str, search: str, tree: int | None = None, before: int | None = None) -> list[Run]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from orchestration.domain.states import Status
@@ -25,7 +25,7 @@ class TreeFilter:
     """What the list of trees shows; all of it is in the URL."""
 
     search: str = ""
-    state: str = ""  # of the newest run; "never" = has not run
+    state: str = ""  # of the newest run; or "never", "archived"
     label: str = ""
     mine: bool = False
     before: int | None = None  # keyset: only trees with a smaller id
@@ -61,9 +61,9 @@ class Outline:
     next: int | None
 
 
-def tree_page(user: Any, wanted: TreeFilter) -> list[Tree]:
-    """Up to PAGE + 1 trees, newest first. One query."""
-    trees = trees_for_read(user).select_related("owner")
+def trees_matching(user: Any, wanted: TreeFilter) -> QuerySet[Tree]:
+    """The trees of the filter that *user* may see, in no order."""
+    trees = trees_for_read(user)
     if wanted.search:
         trees = trees.filter(name__icontains=wanted.search)
     if wanted.mine:
@@ -71,10 +71,18 @@ def tree_page(user: Any, wanted: TreeFilter) -> list[Tree]:
     if wanted.label:
         trees = trees.filter(labels__icontains=f'"{wanted.label}"')
     if wanted.state == "never":
-        trees = trees.filter(run_count=0)
+        trees = trees.filter(run_count=0, archived_at=None)
+    elif wanted.state == "archived":
+        trees = trees.exclude(archived_at=None)
     elif wanted.state:
         newest = Q(runs__number=F("run_count")) & Q(runs__status=wanted.state)
         trees = trees.filter(newest)
+    return trees
+
+
+def tree_page(user: Any, wanted: TreeFilter) -> list[Tree]:
+    """Up to PAGE + 1 trees, newest first. One query."""
+    trees = trees_matching(user, wanted).select_related("owner")
     if wanted.before is not None:
         trees = trees.filter(pk__lt=wanted.before)
     return list(trees.order_by("-pk")[: PAGE + 1])
@@ -90,25 +98,25 @@ def last_runs(tree_ids: list[int], count: int = STRIP) -> dict[int, list[Run]]:
     return grouped
 
 
-def outline(tree: Tree, start: int = 0) -> Outline:
+def outline(tree: Tree, start: int = 0, size: int = OUTLINE) -> Outline:
     """A window of the tree's tasks in outline order, with their dependencies. Three queries at most."""
     tasks = Task.objects.filter(tree=tree)
     fields = ("id", "position", "depth", "name", "executor", "priority")
-    found = list(tasks.filter(position__gte=start).order_by("position").values(*fields)[: OUTLINE + 1])
-    here = found[:OUTLINE]
+    found = list(tasks.filter(position__gte=start).order_by("position").values(*fields)[: size + 1])
+    here = found[:size]
     edges: dict[UUID, list[Edge]] = defaultdict(list)
     listed = Dependency.objects.filter(task__in=[t["id"] for t in here]).order_by("task_id", "position")
     columns = ("task_id", "depends_on_id", "depends_on__name", "required")
     for task_id, other, name, required in listed.values_list(*columns):
         edges[task_id].append(Edge(task_id=other, name=name, required=required))
-    previous = max(0, start - OUTLINE) if start else None
+    previous = max(0, start - size) if start else None
     return Outline(
         tasks=[
             OutlineTask(**t, edges=tuple(edges[t["id"]][:EDGES]), more_edges=max(0, len(edges[t["id"]]) - EDGES))
             for t in here
         ],
         previous=previous,
-        next=found[OUTLINE]["position"] if len(found) > OUTLINE else None,
+        next=found[size]["position"] if len(found) > size else None,
     )
 
 
