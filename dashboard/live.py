@@ -9,6 +9,7 @@ from django.template.loader import get_template
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 
+from dashboard.contexts.insight import Insight, run_insight
 from dashboard.contexts.rows import row_view, rows_view
 from dashboard.contexts.runs import run_actions, run_head
 from orchestration.models import Run
@@ -51,6 +52,11 @@ def actions_html(run: Run, *, allowed: bool) -> str:
     return partial("#run-actions", html)
 
 
+def why_html(why: Insight | None, *, allowed: bool) -> str:
+    """What went wrong, as a partial; empty while all goes well."""
+    return partial("#run-why", render("dashboard/run_why.html", why=why, allowed=allowed))
+
+
 def changed_html(run: Run, window: Window, changed: frozenset[UUID], shown: frozenset[UUID]) -> Change:
     """What changes in *window*, which holds the tasks *shown*, when the tasks *changed* do: their rows, those of the
     tasks that wait for them and of the groups above; or all rows when most change or a filter decides what is shown."""
@@ -66,7 +72,10 @@ def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:
     """Header, buttons and all rows of *window* as partials."""
     found = run_rows(load_run(run_id), window)
     run = load_run(run_id)  # after the rows: the header is never older than they are
-    html = head_html(run) + actions_html(run, allowed=allowed) + body_html(run, window, found)
+    why = run_insight(run)
+    path = why.path if why else frozenset()
+    html = head_html(run) + actions_html(run, allowed=allowed) + why_html(why, allowed=allowed)
+    html += body_html(run, window, found, path)
     return Snapshot(html=html, seq=found.seq, ids=found.ids, active=run.is_active)
 
 
@@ -76,9 +85,9 @@ def window_html(run_id: int, window: Window) -> str:
     return body_html(run, window, run_rows(run, window))
 
 
-def body_html(run: Run, window: Window, found: Rows) -> str:
+def body_html(run: Run, window: Window, found: Rows, path: frozenset[str] = frozenset()) -> str:
     """All rows of *window* and its pager as partials."""
-    view = rows_view(run, window, found)
+    view = rows_view(run, window, found, path)
     rows = partial("#rows", render("dashboard/run_rows.html", view=view), swap="innerMorph")
     return rows + partial("#pager", render("dashboard/run_pager.html", view=view))
 

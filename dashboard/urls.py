@@ -5,21 +5,8 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard.views import (
-    account,
-    bulk,
-    catalogue,
-    graph,
-    lists,
-    me,
-    overview,
-    palette,
-    runs,
-    saved,
-    tasks,
-    trees,
-    tryout,
-)
+from dashboard import urls_actions
+from dashboard.views import account, bulk, graph, lists, me, overview, palette, runs, saved, tasks, trees, tryout
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -46,12 +33,9 @@ urlpatterns = [
     path("runs/", lists.run_index, name="runs"),
     path("runs/<int:run_id>", runs.run_detail, name="run"),
     path("runs/<int:run_id>/graph", graph.run_graph_page, name="run_graph"),
-    path("runs/<int:run_id>/cancel", runs.run_cancel, name="run_cancel"),
-    path("runs/<int:run_id>/rerun", runs.run_rerun, name="run_rerun"),
     path("tasks/<uuid:task_id>", tasks.task_page, name="task"),
-    path("tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="task_cancel"),
-    path("queue/", catalogue.queue, name="queue"),
     path("executors/", lists.executors, name="executors"),
     path("executors/<str:executor_id>/try", tryout.tryout, name="tryout"),
     path("workers/", lists.workers, name="workers"),
+    *urls_actions.urlpatterns,
 ]

@@ -48,6 +48,7 @@ class RowView:
     took: str
     since: float
     note: str
+    critical: bool = False  # on the critical path of an ended run
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,15 @@ class RowsView:
     filtered: bool
 
 
-def rows_view(run: Run, window: Window, found: Rows) -> RowsView:
-    """The tree of *run* in *window*."""
+def rows_view(run: Run, window: Window, found: Rows, path: frozenset[str] = frozenset()) -> RowsView:
+    """The tree of *run* in *window*; *path*: tasks of its critical path, by 32 hex digits."""
     base = run.get_absolute_url()
     query = query_of(state=window.state, q=window.search)
     own = query_of(state=window.state, q=window.search, start=window.start or "")
     return RowsView(
         run_id=run.pk,
         total=run.tree.task_count,
-        rows=tuple(row_view(run, row) for row in found.rows),
+        rows=tuple(row_view(run, row, critical=row.id.hex in path) for row in found.rows),
         chips=_chips(base, window),
         search=window.search,
         state=window.state,
@@ -105,7 +106,7 @@ def _chips(base: str, window: Window) -> tuple[Chip, ...]:
     return tuple(chips)
 
 
-def row_view(run: Run, row: TaskRow) -> RowView:
+def row_view(run: Run, row: TaskRow, *, critical: bool = False) -> RowView:
     """*row* ready to be shown."""
     running = row.state in {Display.RUNNING, Display.STOPPING}
     is_group = row.folds and not row.executor
@@ -126,6 +127,7 @@ def row_view(run: Run, row: TaskRow) -> RowView:
         took="" if is_group else _took(row),
         since=row.started_at.timestamp() if running and row.started_at else 0,
         note=_note(row),
+        critical=critical,
     )
 
 

@@ -62,6 +62,8 @@ class RunActions:
     stopping: bool
     cancel_words: str  # "Cancel 3 running, 5 waiting"
     failed_words: str  # "Re-run 2 failed + 4 not run", "" when there is nothing to repair
+    all_words: str  # "" for an archive
+    frozen: bool
 
 
 def run_head(run: Run) -> RunHead:
@@ -111,6 +113,7 @@ def run_actions(run: Run, *, allowed: bool) -> RunActions:
     parts = [f"{run.running:,} running"] if run.running else []
     parts += [f"{run.pending:,} waiting"] if run.pending > 0 else []
     rest = unfinished - run.failed
+    frozen, newest = run.tree.archived_at is not None, run.number == run.tree.run_count
     failed = " + ".join([f"{run.failed:,} failed"] * bool(run.failed) + [f"{rest:,} not done"] * bool(rest))
     return RunActions(
         id=run.pk,
@@ -119,5 +122,7 @@ def run_actions(run: Run, *, allowed: bool) -> RunActions:
         active=run.is_active,
         stopping=run.cancel_requested_at is not None,
         cancel_words=f"Cancel {', '.join(parts)}" if parts else "Cancel run",
-        failed_words=f"Re-run {failed}" if failed and not run.is_active else "",
+        failed_words=f"Re-run {failed}" if failed and newest and not run.is_active and not frozen else "",
+        all_words="" if frozen else "Re-run all",
+        frozen=frozen,
     )

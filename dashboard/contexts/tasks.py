@@ -6,13 +6,16 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
 from dashboard.contexts.common import State, priority_word
+from orchestration.domain.explain.provenance import InputOrigin, provenance_words
 from orchestration.domain.states import Display, Status, display_state
 from orchestration.domain.story import duration_words
 from orchestration.models import Attempt, Task
+from orchestration.selectors.lineage import newer_result
 from orchestration.selectors.tasks import Neighbour, TaskDetail
 
 SHOWN = 100_000  # characters of a value or log that a page shows
@@ -26,7 +29,7 @@ class Field:
     value: str
     source: str
     url: str
-    shadows: str
+    shadows: tuple[str, ...]  # values that were there too and not taken, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,13 @@ class TaskView:
     params: str
     inputs: str
     active: bool
-    why: str
+    priority_value: int
+    version: int
+    linked_words: str  # of a link: what it shows
+    newer: bool  # a link's original has a newer result
+    archived: bool
+    group: bool
+    priorities: tuple[str, ...] = ("0 urgent", "1 high", "2 normal", "3 low")
 
 
 def task_view(detail: TaskDetail) -> TaskView:
@@ -122,7 +131,12 @@ def task_view(detail: TaskDetail) -> TaskView:
         params=_pretty(task.params) if task.params else "",
         inputs=_pretty(task.inputs) if task.inputs else "",
         active=bool(run and run.is_active) and task.status in {Status.PENDING, Status.IN_PROGRESS},
-        why=_why(task, detail),
+        priority_value=task.priority,
+        version=task.version,
+        linked_words=_linked(attempt) if task.linked_attempt_id else "",
+        newer=task.linked_attempt_id is not None and newer_result(task) is not None,
+        archived=task.tree.archived_at is not None,
+        group=not task.executor,
     )
 
 
@@ -168,25 +182,22 @@ def _attempt_line(attempt: Attempt, task: Task, shown: Attempt | None) -> Attemp
 
 
 def _fields(attempt: Attempt, detail: TaskDetail) -> tuple[Field, ...]:
-    names = {n.id.hex: n for n in detail.dependencies}
-    origin = attempt.provenance if isinstance(attempt.provenance, dict) else {}
+    names = {n.id.hex: n.name for n in detail.dependencies}
+    provenance = attempt.provenance if isinstance(attempt.provenance, dict) else {}
+    origins = {origin.key: origin for origin in provenance_words(provenance, names)}
     inputs = attempt.inputs if isinstance(attempt.inputs, dict) else {}
-    return tuple(_field(key, value, origin.get(key), names) for key, value in inputs.items())
+    return tuple(_field(key, value, origins.get(key), names) for key, value in inputs.items())
 
 
-def _field(name: str, value: Any, origin: Any, names: dict[str, Neighbour]) -> Field:
-    origin = origin if isinstance(origin, dict) else {}
-    source, url = str(origin.get("source", "declared")), ""
-    if source == "dependency":
-        giver = names.get(str(origin.get("task", "")).replace("-", ""))
-        path = str(origin.get("path") or "")
-        source = f"result of {giver.name if giver else 'a dependency'}{f' → {path}' if path else ''}"
-        url = f"/tasks/{giver.id}" if giver else ""
-    elif source == "override":
-        source = "given for this run"
-    shadows = origin.get("shadows") or []
-    hidden = f"{len(shadows)} other value(s) not taken" if isinstance(shadows, list) and shadows else ""
-    return Field(name=name, value=_pretty(value), source=source, url=url, shadows=hidden)
+def _field(name: str, value: Any, origin: InputOrigin | None, names: dict[str, str]) -> Field:
+    words = origin.words.split("; shadows:", 1)[0] if origin else "declared"
+    known = origin is not None and origin.task in names
+    url = f"/tasks/{UUID(origin.task)}" if known and origin and origin.task else ""
+    return Field(name=name, value=_pretty(value), source=words, url=url, shadows=origin.shadows if origin else ())
+
+
+def _linked(attempt: Attempt | None) -> str:
+    return f"attempt {attempt.number} of its original" if attempt else "its original"
 
 
 def _pretty(value: Any) -> str:
@@ -204,16 +215,3 @@ def _edge(neighbour: Neighbour) -> EdgeLine:
         verdict=neighbour.verdict,
         flow=neighbour.flow,
     )
-
-
-def _why(task: Task, detail: TaskDetail) -> str:
-    if task.status != Status.PENDING or task.run is None:
-        return ""
-    if task.blocked_by is not None:
-        return f"It will not run in this run: required “{task.blocked_by.name}” did not complete."
-    if not task.run.is_active:
-        return ""
-    if task.ready_at is not None:
-        return "It is ready and waits for a free slot."
-    waits = [n.name for n in detail.dependencies if n.verdict == "still open"]
-    return f"It waits for {', '.join(waits[:5])}{' and others' if len(waits) > 5 else ''}." if waits else ""

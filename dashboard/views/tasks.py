@@ -1,42 +1,49 @@
-"""The task page and its cancel button."""
+"""The task page."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
+from dashboard.contexts.calls import task_calls
 from dashboard.contexts.runs import may_run
 from dashboard.contexts.tasks import task_view
+from dashboard.contexts.why import task_why
 from dashboard.forms import number_of
-from dashboard.htmx import fragment, go, is_htmx
+from dashboard.htmx import fragment, is_htmx
 from dashboard.live import render as text_of
+from orchestration.models import Task
 from orchestration.selectors import access
 from orchestration.selectors.tasks import task_detail
-from orchestration.services import runs as run_services
 
 
 @require_GET
 def task_page(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Everything about a task; `?run=` or `?attempt=` chooses an older attempt. htmx gets the inside."""
     task = access.task_for_read(request.user, task_id)
-    number, run_id = number_of(request.GET.get("attempt")), number_of(request.GET.get("run"))
-    context = {
-        "view": task_view(task_detail(task, number=number, run_id=run_id)),
-        "may_run": may_run(request.user, task.tree_id),
-        "page_url": request.get_full_path(),
-    }
+    context = task_context(request, task)
     if is_htmx(request):
         return fragment(text_of("dashboard/task_live.html", **context))
     return render(request, "dashboard/task_page.html", context)
 
 
-@require_POST
-def task_cancel(request: HttpRequest, task_id: UUID) -> HttpResponse:
-    """Cancel the task, with `subtree` also everything under it."""
-    task = access.task_for_run(request.user, task_id)
-    subtree = request.POST.get("subtree") == "1"
-    run_services.task_cancel(user=request.user, task_id=task.pk, reason=request.POST.get("reason", ""), subtree=subtree)
-    return go(request, task.get_absolute_url(), "Cancelled, or being stopped.")
+def task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
+    """What page and panel show."""
+    number, run_id = number_of(request.GET.get("attempt")), number_of(request.GET.get("run"))
+    detail = task_detail(task, number=number, run_id=run_id)
+    allowed = may_run(request.user, task.tree_id)
+    newest = detail.attempt is None or detail.attempt.number == task.attempt
+    tree = task.tree
+    return {
+        "view": task_view(detail),
+        "why": task_why(request.user, task, allowed=allowed) if newest else None,
+        "may_run": allowed,
+        "may_edit": tree.owner_id == request.user.pk or getattr(request.user, "is_superuser", False),
+        "tree_id": tree.pk,
+        "calls": task_calls(task, f"{request.scheme}://{request.get_host()}"),
+        "page_url": request.get_full_path(),
+    }

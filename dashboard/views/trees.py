@@ -7,25 +7,24 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from dashboard.contexts.common import run_line
 from dashboard.contexts.runs import may_run
-from dashboard.contexts.trees import outline_lines
+from dashboard.contexts.tree_page import facts_of, lineage_strip, matrix, matrix_heads
 from dashboard.forms import array_of, number_of
 from dashboard.htmx import go
 from dashboard.starters import starter_text, starters
 from orchestration.builders.array import tree_from_array
 from orchestration.builders.export import array_from_tree
 from orchestration.domain.errors import Invalid, OrchestrationError, Problem
-from orchestration.selectors import access
-from orchestration.selectors.runs import run_page
+from orchestration.selectors import access, tree_history
+from orchestration.selectors.lineage import links_with_newer_results
 from orchestration.selectors.trees import active_run, outline
 from orchestration.services import runs as run_services
 from orchestration.services import trees as tree_services
 
-RUNS_SHOWN = 15
+WINDOW = 200  # tasks of a page
+NAMED = 12  # tasks that the question before a delete names
 
 
 @require_http_methods(["GET", "POST"])
@@ -50,19 +49,29 @@ def tree_new(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
-    """The definition as an outline, and the newest runs."""
+    """The definition and the last runs as one table, lineage, statistics, settings."""
     tree = access.tree_for_read(request.user, tree_id)
-    found = outline(tree, number_of(request.GET.get("start")) or 0)
-    now = timezone.now()
-    runs = run_page(request.user, status="", search="", tree=tree.pk)[:RUNS_SHOWN]
+    found = outline(tree, number_of(request.GET.get("start")) or 0, WINDOW)
+    runs = tree_history.matrix_runs(tree)
+    ids = [task.id for task in found.tasks]
+    links = set(tree.tasks.filter(pk__in=ids).exclude(linked_attempt=None).values_list("pk", flat=True))
+    newer = links_with_newer_results(tree.pk) if links else set()
+    original, derived = tree_history.relatives(request.user, tree)
+    may_write = tree.owner_id == request.user.pk or request.user.is_superuser  # type: ignore[union-attr]
     context = {
         "tree": tree,
-        "lines": outline_lines(found),
+        "rows": matrix(tree, found, runs, newer, links),
+        "heads": matrix_heads(runs),
         "outline": found,
-        "runs": [run_line(run, now) for run in runs],
+        "relatives": lineage_strip(tree, original, derived),
+        "facts": facts_of(tree_history.statistics_of(tree)),
         "active": active_run(tree),
+        "newest": runs[-1] if runs else None,
         "may_run": may_run(request.user, tree.pk),
-        "may_delete": tree.owner_id == request.user.pk or request.user.is_superuser,
+        "may_write": may_write,
+        "may_create": request.user.has_perm("orchestration.add_tree"),  # type: ignore[union-attr]
+        "newer": len(newer),
+        "labels": ", ".join(str(label) for label in tree.labels),
     }
     return render(request, "dashboard/tree_detail.html", context)
 
@@ -89,7 +98,14 @@ def tree_delete(request: HttpRequest, tree_id: int) -> HttpResponse:
     """Ask, saying what goes; then delete."""
     tree = access.tree_for_write(request.user, tree_id)
     if request.method == "GET":
-        return render(request, "dashboard/tree_delete.html", {"tree": tree, "active": active_run(tree)})
+        context = {
+            "tree": tree,
+            "active": active_run(tree),
+            "refs": tree_history.references(request.user, tree),
+            "names": list(tree.tasks.order_by("position").values_list("name", flat=True)[:NAMED]),
+            "more": max(0, tree.task_count - NAMED),
+        }
+        return render(request, "dashboard/tree_delete.html", context)
     name = tree.name
     tree_services.tree_delete(user=cast(User, request.user), tree_id=tree_id)
     return go(request, "/trees/", f"“{name}” is deleted.")

@@ -67,7 +67,7 @@ def queue_of(task: TaskFact, slots: Slots) -> Queue:
     """The place of ready *task* among those that need the same slots, or the same place under a limit."""
     own = next((q for q in slots.ready if q.task == task.id), None)
     total, what, running, rivals = _bound(task, own, slots)
-    before = [q for q in rivals if own and _turn(q, slots.ageing_s) < _turn(own, slots.ageing_s)]
+    before = [q for q in rivals if own and turn(q, slots.ageing_s) < turn(own, slots.ageing_s)]
     higher = sum(own is not None and q.priority < own.priority for q in before)
     holders = sorted(running, key=lambda r: r.since)
     text = _text(what, total, len(holders), len(before), higher)
@@ -93,7 +93,8 @@ def _bound(
     return total, kind, running, [q for q in slots.ready if q.isolated == task.isolated]
 
 
-def _turn(queued: Queued, ageing_s: float) -> tuple[Any, ...]:
+def turn(queued: Queued, ageing_s: float) -> tuple[Any, ...]:
+    """What the queue is sorted by, smallest first."""
     if ageing_s:
         return (queued.ready_at + timedelta(seconds=ageing_s * queued.priority), queued.run, queued.position)
     return (queued.priority, queued.ready_at, queued.run, queued.position)

@@ -1,0 +1,145 @@
+"""What runs next and why, who holds the slots, and which limits there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.contexts.common import priority_word
+from orchestration.domain.explain.queueing import Queued, Slots, turn
+from orchestration.domain.story import plural
+from orchestration.models import Task
+
+SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """A ready task."""
+
+    place: int
+    id: str
+    name: str
+    url: str
+    tree_name: str
+    run_words: str
+    run_url: str
+    priority: int
+    since: float
+    why: str
+    may_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HolderLine:
+    name: str
+    url: str
+    executor: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Slots or a limit: how many of how many are taken."""
+
+    word: str
+    used: int
+    total: int
+    full: bool
+    share: int  # percent
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    lines: tuple[QueueLine, ...]
+    total: int
+    hidden: int  # ready tasks of other people
+    holders: tuple[HolderLine, ...]
+    holders_more: int
+    meters: tuple[Meter, ...]
+    ageing: str
+    alive: bool
+    priorities: tuple[tuple[int, str], ...] = ((0, "0 urgent"), (1, "1 high"), (2, "2 normal"), (3, "3 low"))
+
+
+def in_order(slots: Slots) -> list[Queued]:
+    """Every ready task in the order in which they start."""
+    return sorted(slots.ready, key=lambda queued: turn(queued, slots.ageing_s))
+
+
+def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnable: set[int]) -> QueueView:
+    """The page. *tasks*: those of *order* that the user may see; *runnable*: the trees whose tasks they may move."""
+    meters = _meters(slots)
+    held = {meter.word: meter for meter in meters}
+    lines = []
+    before: Counter[int] = Counter()
+    for place, queued in enumerate(order):
+        task = tasks.get(queued.task)
+        if task is not None and len(lines) < SHOWN:
+            why = _why(queued, place, before, held)
+            lines.append(_line(place + 1, queued, task, why, task.tree_id in runnable))
+        before[queued.priority] += 1
+    holders = sorted(slots.running, key=lambda running: running.since)
+    return QueueView(
+        lines=tuple(lines),
+        total=len(order),
+        hidden=sum(queued.task not in tasks for queued in order[: SHOWN * 5]),
+        holders=tuple(
+            HolderLine(h.name, f"/tasks/{_dashed(h.task)}" if h.task else "", h.executor, h.since.timestamp())
+            for h in holders[:20]
+        ),
+        holders_more=max(0, len(holders) - 20),
+        meters=meters,
+        ageing=f"{slots.ageing_s:g} s of waiting count as one step of priority" if slots.ageing_s else "",
+        alive=bool(slots.process + slots.asynchronous),
+    )
+
+
+def _line(place: int, queued: Queued, task: Task, why: str, may_run: bool) -> QueueLine:
+    run = task.run
+    return QueueLine(
+        place=place,
+        id=str(task.pk),
+        name=task.name,
+        url=task.get_absolute_url(),
+        tree_name=task.tree.name,
+        run_words=f"#{run.number}" if run else "",
+        run_url=run.get_absolute_url() if run else task.tree.get_absolute_url(),
+        priority=queued.priority,
+        since=queued.ready_at.timestamp(),
+        why=why,
+        may_run=may_run,
+    )
+
+
+def _why(queued: Queued, place: int, before: Counter[int], held: dict[str, Meter]) -> str:
+    kind = held["process slots"] if queued.isolated else held["async slots"]
+    limit = held.get(f"{queued.executor} at a time")
+    bound = limit if limit is not None and limit.full else kind
+    taken = f"{bound.used} of {bound.total} {bound.word} taken" if bound.total else "no engine is alive"
+    higher = sum(count for priority, count in before.items() if priority < queued.priority)
+    if not place:
+        return f"next, {taken}"
+    because = f"{higher:,} of higher priority" if higher else f"ready longer, also {priority_word(queued.priority)}"
+    return f"{plural(place, 'task')} ahead ({because}), {taken}"
+
+
+def _meters(slots: Slots) -> tuple[Meter, ...]:
+    isolated = sum(running.isolated for running in slots.running)
+    found = [
+        _meter("process slots", isolated, slots.process),
+        _meter("async slots", len(slots.running) - isolated, slots.asynchronous),
+    ]
+    used = Counter(running.executor for running in slots.running)
+    found += [_meter(f"{name} at a time", used[name], most) for name, most in slots.executor_limits.items()]
+    return tuple(found)
+
+
+def _meter(word: str, used: int, total: int) -> Meter:
+    return Meter(word, used, total, used >= total, round(100 * min(used, total) / total) if total else 0)
+
+
+def _dashed(task_id: Any) -> str:
+    text = str(task_id)
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
