@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -52,10 +52,11 @@ def spec_from_text(raw: bytes | str, *, format: Format = "auto", keep_ids: bool 
     return spec_from_array(load_text(raw, format), keep_ids=keep_ids)
 
 
-def spec_from_array(data: Any, *, keep_ids: bool = False) -> TreeSpec:
+def spec_from_array(data: Any, *, keep_ids: bool = False, own_ids: Container[str] = ()) -> TreeSpec:
     """The tree that *data* describes: a list of tasks, one task, or {"tasks": [...], "labels": [...]}.
 
     *keep_ids*: an `id` that is a UUID and is free is kept; otherwise every task gets a new one.
+    *own_ids*: ids (32 hex digits) that count as free, because the tree that they belong to is being edited.
     Raises Invalid with all problems. Reads the database only for *keep_ids*; stores nothing.
     """
     limits = conf()
@@ -67,7 +68,7 @@ def spec_from_array(data: Any, *, keep_ids: bool = False) -> TreeSpec:
         refuse(prefix, f"{len(items)} tasks, but {limits.max_tasks} are allowed in one tree: split it", "too_many")
     reader = Reader(Limits(limits.max_inputs_bytes, limits.max_depth), problems)
     rows = [reader.read(item, f"{prefix}[{index}]") for index, item in enumerate(items)]
-    tasks = _link(rows, problems, limits, keep_ids)
+    tasks = _link(rows, problems, limits, _ids(rows, keep_ids, own_ids))
     return TreeSpec(tasks=tasks, labels=labels, warnings=_warnings(reader))
 
 
@@ -87,8 +88,7 @@ def _unwrap(data: Any, problems: Problems) -> tuple[list[Any], str, list[str]]:
     return data["tasks"], "tasks", check_labels(data.get("labels"), "labels", problems)
 
 
-def _link(rows: Sequence[Row], problems: Problems, limits: Conf, keep_ids: bool) -> list[TaskSpec]:
-    ids = _ids(rows, keep_ids)
+def _link(rows: Sequence[Row], problems: Problems, limits: Conf, ids: Sequence[str]) -> list[TaskSpec]:
     links = Links(rows, ids, problems)
     links.index()
     walk = links.resolve_parents(limits)
@@ -109,10 +109,10 @@ def _link(rows: Sequence[Row], problems: Problems, limits: Conf, keep_ids: bool)
     return tasks
 
 
-def _ids(rows: Sequence[Row], keep_ids: bool) -> list[str]:
+def _ids(rows: Sequence[Row], keep_ids: bool, own_ids: Container[str]) -> list[str]:
     wanted = [_uuid(row.key) if keep_ids and row.key else None for row in rows]
     taken: set[str] = set()
-    asked = list(dict.fromkeys(hex_id for hex_id in wanted if hex_id))
+    asked = list(dict.fromkeys(hex_id for hex_id in wanted if hex_id and hex_id not in own_ids))
     for start in range(0, len(asked), IDS_PER_QUERY):
         some = db_uuids(asked[start : start + IDS_PER_QUERY])
         taken.update(found.hex for found in Task.objects.filter(pk__in=some).values_list("pk", flat=True))

@@ -24,17 +24,18 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def array_from_tree(tree: Tree, *, state: bool = False) -> list[dict[str, Any]]:
+def array_from_tree(tree: Tree, *, state: bool = False, ids: bool = False) -> list[dict[str, Any]]:
     """The tasks of *tree* in pre-order, as `spec_from_array` takes them; fields at their default are left out.
 
     Definition only: tasks refer to each other by name where all names differ, else by small ids ("1", "2", ...), so
     that the same tree always gives the same array. *state*: with real ids, status, result, error and times as well.
+    *ids*: refer by real ids.
     """
     tasks = list(Task.objects.filter(tree=tree).select_related("tree").order_by("position"))
     edges: dict[UUID, list[Dependency]] = {}
     for edge in Dependency.objects.filter(task__tree=tree).order_by("task_id", "position"):
         edges.setdefault(edge.task_id, []).append(edge)
-    refer, shows_ids = _references(tasks, state)
+    refer, shows_ids = _references(tasks, ids or state)
     array = [_definition(task, edges.get(task.pk, []), refer, shows_ids) for task in tasks]
     if state:
         results = _results(tasks)
@@ -42,8 +43,8 @@ def array_from_tree(tree: Tree, *, state: bool = False) -> list[dict[str, Any]]:
     return array
 
 
-def _references(tasks: list[Task], state: bool) -> tuple[Reference, bool]:
-    if state:
+def _references(tasks: list[Task], real_ids: bool) -> tuple[Reference, bool]:
+    if real_ids:
         return str, True
     names = Counter(task.name for task in tasks)
     if len(names) == len(tasks):

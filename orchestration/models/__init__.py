@@ -4,6 +4,7 @@ from orchestration.models.attempt import Attempt
 from orchestration.models.audit import AuditEntry, AuditHead
 from orchestration.models.bulk import BulkOperation
 from orchestration.models.dependency import Dependency
+from orchestration.models.draft import DraftStep, TreeDraft
 from orchestration.models.event import Event
 from orchestration.models.idempotency import IdempotencyKey, Throttle
 from orchestration.models.profile import Profile
@@ -22,6 +23,7 @@ __all__ = [
     "AuditHead",
     "BulkOperation",
     "Dependency",
+    "DraftStep",
     "Event",
     "IdempotencyKey",
     "Profile",
@@ -30,6 +32,7 @@ __all__ = [
     "Task",
     "Throttle",
     "Tree",
+    "TreeDraft",
     "TreeShare",
     "Worker",
 ]

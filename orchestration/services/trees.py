@@ -64,14 +64,15 @@ def tree_create(
         created_at=now,
         updated_at=now,
     )
-    insert_rows(Task, TASK_FIELDS, _task_rows(spec.tasks, tree.pk, now, origin, originals or {}))
-    insert_rows(Dependency, DEPENDENCY_FIELDS, _dependency_rows(spec.tasks))
+    insert_rows(Task, TASK_FIELDS, task_rows(spec.tasks, tree.pk, now, origin, originals or {}))
+    insert_rows(Dependency, DEPENDENCY_FIELDS, dependency_rows(spec.tasks))
     return tree
 
 
-def _task_rows(
+def task_rows(
     tasks: Sequence[TaskSpec], tree_id: int, now: datetime, origin: Origin, originals: Mapping[str, str]
 ) -> list[tuple[Any, ...]]:
+    """The values of TASK_FIELDS, for `insert_rows`."""
     stamp = db_time(now)
     depths: dict[str | None, int] = {None: -1}
     rows = []
@@ -85,7 +86,8 @@ def _task_rows(
     return rows
 
 
-def _dependency_rows(tasks: Sequence[TaskSpec]) -> list[tuple[Any, ...]]:
+def dependency_rows(tasks: Sequence[TaskSpec]) -> list[tuple[Any, ...]]:
+    """The values of DEPENDENCY_FIELDS, for `insert_rows`."""
     ids = [task.id for task in tasks]
     keys = dict(zip(ids, db_uuids(ids), strict=True))
     return [
