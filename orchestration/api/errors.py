@@ -106,10 +106,11 @@ def _of_accident(exception: Exception) -> Response:
 def _note(error: OrchestrationError, context: dict[str, Any]) -> None:
     """A line for whoever tries doors. Also for what does not exist: else the time would tell it from what does."""
     request = context["request"]
-    if request.user is not None and request.user.is_authenticated:
+    user = request._request.user  # not request.user: that would authenticate, and be refused, again
+    if user.is_authenticated:
         target = f"{request.method} {request.path}"
         audit.record(
-            actor=request.user,
+            actor=user,
             action="refused",
             target=target,
             details={"code": error.code},

@@ -17,7 +17,6 @@ from orchestration.builders.export import array_from_tree
 from orchestration.domain.errors import Invalid, Problem
 from orchestration.domain.spec import TreeSpec
 from orchestration.domain.task_fields import check_labels
-from orchestration.executors.validation import check_schema_document
 from orchestration.models import Tree
 from orchestration.selectors import access, api_rows
 from orchestration.selectors.api_lists import Unfit, flag
@@ -140,7 +139,6 @@ class TreeImport(ApiView):
         access.require_create(request.user)
         asked = self.body(ImportBody)
         spec = spec_from_text(asked["text"], format=asked["format"], keep_ids=asked["keep_ids"])
-        check_input_schemas(spec)
         problems: list[Problem] = []
         labels = check_labels(asked["labels"], "labels", problems)
         if problems:
@@ -177,19 +175,4 @@ def strict_spec(data: Any) -> TreeSpec:
     if left_out:
         message = "state is read-only: " + left_out[0].message.partition(";")[0]
         raise Invalid([Problem(left_out[0].path, message, "unknown_field")])
-    check_input_schemas(spec)
     return spec
-
-
-def check_input_schemas(spec: TreeSpec) -> None:
-    """Raises Invalid for a schema that no attempt could be checked against."""
-    problems: list[Problem] = []
-    for task in spec.tasks:
-        for name in ("input_schema", "output_schema"):
-            if task.schemas.get(name):
-                try:
-                    check_schema_document(task.schemas[name], path=f"'{task.name}'.schemas.{name}")
-                except Invalid as error:
-                    problems += error.problems
-    if problems:
-        raise Invalid(problems[:100])
