@@ -110,7 +110,7 @@ class TaskDetailShape(TaskShape):
     params = serializers.JSONField()
     schemas = serializers.JSONField()
     backoff = serializers.JSONField()
-    result = serializers.JSONField(source="newest_result", allow_null=True, help_text="Of the newest attempt")
+    result = serializers.JSONField(source="newest_result", help_text="Of the newest attempt")
 
 
 class DependencyShape(Shape):
@@ -119,7 +119,7 @@ class DependencyShape(Shape):
     depends_on = serializers.UUIDField(source="depends_on_id")
     position = Count()
     required = serializers.BooleanField()  # type: ignore[assignment]
-    map = serializers.JSONField(allow_null=True)
+    map = serializers.JSONField()
     as_key = serializers.CharField(allow_null=True)
 
 
@@ -169,7 +169,7 @@ class AttemptShape(Shape):
 class AttemptDetailShape(AttemptShape):
     inputs = serializers.JSONField(help_text="As they were resolved")
     provenance = serializers.JSONField(help_text="Where each input came from")
-    result = serializers.JSONField(allow_null=True)
+    result = serializers.JSONField()
     log = serializers.CharField()
     traceback = serializers.CharField()
 
