@@ -75,7 +75,7 @@
     .flatMap((key) => (key[0] === "k" ? boxes().filter((b) => b.dataset.block === key) : [document.getElementById(`g-${key}`)]));
   const nearest = (box, found) => {
     const far = (b) => Math.hypot(b.dataset.x - box.dataset.x, 2 * (b.dataset.y - box.dataset.y));
-    return found.filter(Boolean).sort((a, b) => far(a) - far(b))[0];
+    return found.filter(Boolean).sort((a, b) => far(a) - far(b) || a.dataset.y - b.dataset.y)[0];
   };
   const beside = (box, sign) => nearest(box, boxes().filter((b) => Math.abs(b.dataset.x - box.dataset.x) < 100 && sign * (b.dataset.y - box.dataset.y) > 0));
   const moves = {
