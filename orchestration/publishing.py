@@ -53,8 +53,11 @@ class Publisher:
             callback()
 
     def send(self, run_ids: Iterable[int]) -> None:
-        """Nudge the viewers of these runs. Safe from any thread; returns at once."""
+        """Nudge the viewers of these runs. Safe from any thread; returns at once, and wakes the loop only for fresh news:
+        a nudge that has not gone out yet tells of these as well."""
         loop, ids = self._loop, set(run_ids)
+        if self._sending is not None and not self._sending.done():
+            ids -= self._dirty
         if loop is not None and ids and not loop.is_closed():
             loop.call_soon_threadsafe(self._mark, ids)
 

@@ -187,6 +187,8 @@ def read_dependency(entry: Any, path: str, limits: Limits, problems: Problems) -
     if not isinstance(text, str) or not text:
         problems.add(path, "needs the 'id' or the 'name' of a task of this array, as text", "required")
         return None
+    if len(entry) == 1:
+        return Reference(text, by_name)
     required = entry.get("required", True)
     if not isinstance(required, bool):
         problems.add(f"{path}.required", f"expected true or false, got {got(required)}", "invalid_type")

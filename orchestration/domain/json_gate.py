@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any, NoReturn
 
+import orjson
+
 from orchestration.domain.errors import Invalid, Problem
 
 MAX_DEPTH = 64
@@ -18,7 +20,7 @@ KIB, MIB = 1024, 1024 * 1024
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _KEYS = frozenset({str})
-_MAY_BE_TOO_BIG = re.compile(r"\d{19}")
+_SUSPECT_TEXT = re.compile(rb"\d{19}|\\u0000")  # too big an integer, a null character
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 _SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -152,27 +154,28 @@ def check_json(value: Any, *, path: str = "", max_bytes: int, max_depth: int = M
 
     Bounded whatever the value: no recursion, no cycle and no repeated object makes it run away.
     """
-    trouble = _check_shape(value, max_bytes, max_depth)
-    if not trouble:
-        try:
-            text = _ENCODER.encode(value)
-            size = len(text) if text.isascii() else len(text.encode())
-            trouble = "\\u0000" in text or _MAY_BE_TOO_BIG.search(text) is not None
-        except (TypeError, ValueError, RecursionError):
-            trouble = True
-    if trouble:
+    raw = b"" if _check_shape(value, max_bytes, max_depth) else _encode(value)
+    if not raw or _SUSPECT_TEXT.search(raw):
         problem = _find_problem(value, path, max_depth, budget=max_bytes)
         if problem:
             raise Invalid([problem])
-        text = _ENCODER.encode(value)  # a false alarm, such as a long row of digits in a string
-        size = len(text.encode())
-    if size > max_bytes:
+        raw = _ENCODER.encode(value).encode()  # a false alarm, such as a long row of digits in a string
+    if len(raw) > max_bytes:
         _fail(path, f"larger than {size_text(max_bytes)}", "too_large")
-    return text
+    return raw.decode()
+
+
+def _encode(value: Any) -> bytes:
+    """Compact JSON of *value*, or nothing when a closer look is needed."""
+    try:
+        raw = orjson.dumps(value)
+        return _ENCODER.encode(value).encode() if b"null" in raw else raw  # None, or NaN, which it must refuse
+    except (TypeError, ValueError, RecursionError):
+        return b""
 
 
 def _check_shape(value: Any, max_bytes: int, max_depth: int) -> bool:
-    """True when a closer look is needed: a key that is no text, a cycle or great depth, or too much of everything."""
+    """True when a closer look is needed: no text as a key, no JSON type, a cycle or great depth, too much of everything."""
     level, depth, budget = [value], 0, max_bytes - (len(value) if isinstance(value, str) else 0)
     if budget < 0:
         return True
@@ -187,8 +190,10 @@ def _check_shape(value: Any, max_bytes: int, max_depth: int) -> bool:
                 budget -= sum(map(len, item))
             elif isinstance(item, list | tuple):
                 children = item
-            else:
+            elif item.__class__ in _SCALARS:
                 continue
+            else:
+                return True
             budget -= len(item) + sum([len(child) for child in children if child.__class__ is str])
             if budget < 0:
                 return True
