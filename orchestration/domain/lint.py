@@ -178,9 +178,8 @@ def _optional(state: _Lint) -> Iterator[Finding]:
     for task, other in optional[: MAX_WALKS // max(1, len(state.tasks))]:
         above = next((one for one in state.required[task] if other in closure([one], state.required)), None)
         if above is not None:
-            message = (
-                f"that {state.name(other)} is optional cannot matter: it needs {state.name(above)}, which needs that one"
-            )
+            why = f"it needs {state.name(above)}, which needs that one"
+            message = f"that {state.name(other)} is optional cannot matter: {why}"
             remedy = "make it required, or remove the dependency"
             yield Finding(Severity.WARNING, "useless_optional", task, message, remedy, edge=other)
 
