@@ -23,7 +23,7 @@
   };
   const fitting = () => {
     const [width, height] = size();
-    return Math.min(1, view.clientWidth / width, (0.74 * innerHeight) / height);
+    return Math.min(1, view.clientWidth / width, (Math.max(208, 0.74 * innerHeight) - 46) / height);
   };
   const steps = { in: () => set(zoom * 1.25), out: () => set(zoom / 1.25), fit: () => set(fitting()) };
   const centre = (box) => {
@@ -112,7 +112,8 @@
     if (edge.dataset.out === outcome) return;
     edge.dataset.out = outcome;
     const kind = edge.classList.contains("req") ? "req" : "opt";
-    edge.firstElementChild.textContent = `${edge.dataset.names}: ${news.dataset[`${kind}-${outcome}`.replace(/-./, (c) => c[1].toUpperCase())]}`;
+    const title = edge.firstElementChild;
+    if (title) title.textContent = `${title.textContent.slice(0, title.textContent.lastIndexOf(" — "))} — ${news.dataset[`${kind}-${outcome}`.replace(/-./, (c) => c[1].toUpperCase())]}`;
   };
   const paint = (key, [state, word, text, since, percent, outcome]) => {
     for (const edge of edges("a", key)) tell(edge, outcome);
@@ -124,7 +125,7 @@
     box.querySelector(".say").textContent = word;
     if (!since || !took.dataset.since) took.textContent = text;
     if (since) took.dataset.since = since; else delete took.dataset.since;
-    box.querySelector(".done").setAttribute("width", 2.12 * percent);
+    box.querySelector(".done").setAttribute("width", 1.98 * percent);
     box.querySelector("title").textContent = `${box.dataset.name}: ${word} ${text}`.trim();
     const said = document.querySelector(`[data-l="${CSS.escape(key)}"]`);
     if (said) said.textContent = word;

@@ -21,6 +21,7 @@ PAD = 12  # around a block
 EDGE = 28  # around the whole
 NAME = 21  # columns of text in a box
 DENSE = 500  # arrows above which they are drawn faintly
+BROAD = frozenset("MWmw@%&—…QGO")  # characters that need more room
 LISTED = 300  # boxes in the text alternative
 WAITS = 8  # dependencies named there
 WORDS = {
@@ -58,7 +59,6 @@ class Arrow:
     kind: str  # req or opt
     outcome: str  # open, met or unmet
     path: str
-    names: str
     title: str
 
 
@@ -211,7 +211,7 @@ def _box(key: str, ids: list[str], name: str, look: Look, drawing: _Drawing, url
         word=word,
         text=text,
         since=since,
-        bar=f"{WIDTH * percent / 100:.1f}" if percent else "",
+        bar=f"{(WIDTH - 14) * percent / 100:.1f}" if percent else "",
         block=drawing.block_of.get(key, ""),
         here=query.around is not None and query.around.hex in ids,
         many=len(ids) > 1,
@@ -221,10 +221,10 @@ def _box(key: str, ids: list[str], name: str, look: Look, drawing: _Drawing, url
 
 def cut(name: str) -> str:
     """As much of *name* as fits in a box, in one line."""
-    width = 0
+    width = 0.0
     kept: list[str] = []
     for char in " ".join(name.split()):
-        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        width += 2 if unicodedata.east_asian_width(char) in "WF" else 1.4 if char in BROAD else 1
         if width > NAME:
             return "".join(kept[:-1]).rstrip() + "…"
         kept.append(char)
@@ -237,8 +237,8 @@ def _arrows(drawing: _Drawing, looks: Mapping[str, Look], names: Mapping[str, st
         kind = "req" if required else "opt"
         outcome = looks[source][5] if source in looks else "open"
         label = f"{names[source]} → {names[target]}" + (f" ({count:,} dependencies)" if count > 1 else "")
-        title = f"{label}: {WORDS[kind, outcome]}"
-        found.append(Arrow(source, target, kind, outcome, _path(legs), label, title))
+        title = f"{label} — {WORDS[kind, outcome]}"
+        found.append(Arrow(source, target, kind, outcome, _path(legs), title))
     return sorted(found, key=lambda arrow: (arrow.kind, arrow.outcome))  # what blocks is drawn last
 
 

@@ -21,6 +21,7 @@ FEW = 60  # the same when the folded view is asked for
 SOME = 300  # the same when there are too many arrows, and in a neighbourhood
 MOST = 3000  # never more
 ARROWS = 8000
+ROOM = 25  # characters of a box's second line
 TANGLE = 12  # arrows per folded box above which waves are drawn instead of branches
 
 type Fold = Literal["auto", "all", "none"]
@@ -115,7 +116,7 @@ def definition_looks(plan: Plan, tasks: Iterable[GraphTask]) -> dict[str, Look]:
     known = {task.id: task for task in tasks}
     looks: dict[str, Look] = {}
     for key, ids in plan.members.items():
-        text = known[ids[0]].executor or "group" if len(ids) == 1 else f"{len(ids):,} tasks"
+        text = (known[ids[0]].executor or "group")[:ROOM] if len(ids) == 1 else f"{len(ids):,} tasks"
         looks[key] = ("", text, "", 0, 0, "open")
     return looks
 
@@ -144,7 +145,8 @@ def _many(tasks: list[GraphTask]) -> Look:
     present = [state for state in GRAVEST if counts[state]]
     words = [f"{counts[state]:,} {state}" for state in present]
     done = sum(task.progress if task.state in RUNNING else task.state == Display.COMPLETED for task in tasks)
-    text = f"· {' · '.join(words[1:])}" if words[1:] else ""
+    fits = len(words) == 2 and len(words[0]) + len(words[1]) <= ROOM
+    text = f"· {words[1]}" if fits else "…" if len(words) > 1 else ""
     share = int(100 * done / len(tasks))
     return str(present[0]), words[0], text, 0, share, _together(_outcome(task.state) for task in tasks)
 
