@@ -17,10 +17,36 @@ MAX_CHOSEN = 10_000
 ACTIONS = ("run", "cancel", "delete", "archive")
 
 
+class NewDependencyBody(Body):
+    """For the description only."""
+
+    id = Text(required=False, help_text="Id of a task of the list")
+    name = Text(required=False, help_text="Or its name")
+    required = Flag(required=False)  # type: ignore[assignment]
+    map = Object(required=False, help_text="Input field -> path in the result")
+
+
+class NewTaskBody(Body):
+    """For the description only: the builder of arrays reads tasks, and knows more forms."""
+
+    name = Text(min_length=1, max_length=255)
+    id = Text(required=False, min_length=1, max_length=255)
+    parent_id = Text(required=False, min_length=1, help_text="Id or name of another task; one task has none: the root")
+    executor = Text(required=False, help_text="Id of an executor; without one it is a group")
+    priority = Whole(required=False, min_value=0, max_value=3)
+    inputs = Object(required=False)
+    params = Object(required=False)
+    schemas = Object(required=False)
+    timeout_s = serializers.FloatField(required=False, allow_null=True)
+    max_attempts = Whole(required=False, min_value=1, max_value=100)
+    backoff = Object(required=False)
+    dependencies = NewDependencyBody(many=True, required=False)
+
+
 class TreeBody(Body):
     """For the description only: the builder of arrays reads trees."""
 
-    tasks = serializers.ListField(child=Object(), help_text="Tasks; see docs/api.md")
+    tasks = serializers.ListField(child=NewTaskBody(), min_length=1, help_text="Parents and dependencies in any order")
     labels = serializers.ListField(child=Text(), required=False)
 
 
@@ -70,11 +96,11 @@ class TaskCancelBody(CancelBody):
 
 
 class PriorityBody(Body):
-    priority = Whole(help_text="0 urgent, 1 high, 2 normal, 3 low")
+    priority = Whole(min_value=0, max_value=3, help_text="0 urgent, 1 high, 2 normal, 3 low")
 
 
 class LimitBody(Body):
-    max_parallel = Whole(help_text="0 = as many as there are slots")
+    max_parallel = Whole(min_value=0, max_value=10_000, help_text="0 = as many as there are slots")
 
 
 class LinkBody(Body):

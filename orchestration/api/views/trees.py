@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import transaction
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.base import ApiView, Done, if_match, only_known, require_match
 from orchestration.api.bodies import ImportBody, LimitBody, TreeBody, TreeChangeBody
 from orchestration.api.schema import IF_MATCH, described, query
-from orchestration.api.shapes import DependencyShape, NewTreeShape, TaskShape, TreeShape
+from orchestration.api.shapes import DependencyShape, NewTreeShape, ProblemShape, Shape, TaskShape, TreeShape
 from orchestration.builders.array import spec_from_array, spec_from_text
 from orchestration.builders.export import array_from_tree
 from orchestration.domain.errors import Invalid, Problem
@@ -33,6 +34,13 @@ EXAMPLE = {
     "labels": ["daily"],
 }
 STATE = query("state", "With ids, state, results and times", "boolean")
+
+
+class ImportPreviewShape(Shape):
+    preview = serializers.BooleanField(help_text="true: nothing was stored")
+    name = serializers.CharField()
+    task_count = serializers.IntegerField()
+    warnings = ProblemShape(many=True)
 
 
 def tree_data(user: Any, tree_id: int, shape: type[TreeShape] = TreeShape, **context: Any) -> Any:
@@ -133,7 +141,7 @@ class TreeDependencies(ApiView):
 class TreeImport(ApiView):
     @described(
         "tree_import", "Create a tree from JSON or YAML text", NewTreeShape, status=201, body=ImportBody,
-        example={"text": "- name: hello\n  executor: noop\n", "format": "yaml"},
+        also={200: ImportPreviewShape}, example={"text": "- name: hello\n  executor: noop\n", "format": "yaml"},
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         access.require_create(request.user)
