@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.contrib.auth.models import User
 
@@ -24,6 +25,7 @@ from orchestration.services.trees import tree_create
 type Format = Literal["auto", "json", "yaml"]
 
 IDS_PER_QUERY = 500
+VARIANT = "89ab"  # of a uuid4: its 17th digit
 
 
 def tree_from_array(
@@ -117,11 +119,18 @@ def _ids(rows: Sequence[Row], keep_ids: bool, own_ids: Container[str]) -> list[s
         some = db_uuids(asked[start : start + IDS_PER_QUERY])
         taken.update(found.hex for found in Task.objects.filter(pk__in=some).values_list("pk", flat=True))
     ids = []
-    for hex_id in wanted:
+    for hex_id, fresh in zip(wanted, _fresh_ids(len(wanted)), strict=True):
         free = hex_id is not None and hex_id not in taken
-        ids.append(hex_id if free and hex_id else uuid4().hex)
+        ids.append(hex_id if free and hex_id else fresh)
         taken.add(ids[-1])
     return ids
+
+
+def _fresh_ids(count: int) -> list[str]:
+    """Random ids (uuid4), rising: what stands together in the outline then stands together in every index."""
+    digits = os.urandom(16 * count).hex()
+    found = (digits[start : start + 32] for start in range(0, 32 * count, 32))
+    return sorted(f"{d[:12]}4{d[13:16]}{VARIANT[int(d[16], 16) % 4]}{d[17:]}" for d in found)
 
 
 def _uuid(text: str) -> str | None:
