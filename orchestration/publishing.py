@@ -53,8 +53,10 @@ class Publisher:
             callback()
 
     def send(self, run_ids: Iterable[int]) -> None:
-        """Nudge the viewers of these runs. Safe from any thread; returns at once, and wakes the loop only for fresh news:
-        a nudge that has not gone out yet tells of these as well."""
+        """Nudge the viewers of these runs. Safe from any thread; returns at once.
+
+        Wakes the loop only for what is not about to be told anyway: such a nudge goes out after these news, too.
+        """
         loop, ids = self._loop, set(run_ids)
         if self._sending is not None and not self._sending.done():
             ids -= self._dirty

@@ -175,7 +175,7 @@ def _encode(value: Any) -> bytes:
 
 
 def _check_shape(value: Any, max_bytes: int, max_depth: int) -> bool:
-    """True when a closer look is needed: no text as a key, no JSON type, a cycle or great depth, too much of everything."""
+    """True when a closer look is needed: a key that is no text, no JSON type, a cycle or great depth, or too much."""
     level, depth, budget = [value], 0, max_bytes - (len(value) if isinstance(value, str) else 0)
     if budget < 0:
         return True

@@ -179,8 +179,9 @@ def connect(task: TaskState) -> None:
     """Note on the tasks that *task* waits for that it does (its edges must be complete)."""
     waiting = task.in_scope and task.status == Status.PENDING
     for edge in task.edges:
-        edge.task.dependents.append((task, edge.required))
-        edge.task.unstarted += waiting
+        source = edge.task
+        source.dependents.append((task, edge.required))
+        source.unstarted += waiting
 
 
 def _blocker(task: TaskState) -> TaskState | None:

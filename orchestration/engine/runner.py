@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orchestration.engine.children import ChildRunner
 
 Report = Callable[[float, str], None]
+MANY = 50  # inputs that take too long to check in the loop
 
 
 class LogBuffer:
@@ -65,7 +66,10 @@ class Runner:
             raise
 
     async def _run(self, executor: Executor, work: Work, report: Report) -> Outcome:
-        await _check_inputs(executor, work)
+        if work.input_schema is None and len(work.inputs) < MANY:
+            _check_inputs(executor, work)
+        else:
+            await asyncio.to_thread(_check_inputs, executor, work)
         if executor.isolated:
             await self._children.start()
             return await self._children.run(work, report)
@@ -87,11 +91,8 @@ class Runner:
         return outcome_of_result(work, value, log.text, max_bytes=self._conf.max_result_bytes)
 
 
-async def _check_inputs(executor: Executor, work: Work) -> None:
+def _check_inputs(executor: Executor, work: Work) -> None:
     """Raises InputError. Results under a dependency's id were put there by us and are nobody's declared input."""
     by_id = {dependency.id for dependency in work.dependencies}
     inputs = {key: value for key, value in work.inputs.items() if key not in by_id}
-    if work.input_schema is None and len(inputs) < 50:
-        validate_inputs(executor, inputs, None)
-    else:
-        await asyncio.to_thread(validate_inputs, executor, inputs, work.input_schema)
+    validate_inputs(executor, inputs, work.input_schema)

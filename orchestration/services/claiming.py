@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,11 +11,11 @@ from orchestration.domain.errors import InputError
 from orchestration.domain.merging import Source, resolve
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
-from orchestration.domain.taskstate import Edge, TaskState
+from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import DependencyResult, Work
 from orchestration.services.transitions_load import compact, load_results, parse
 
-Results = dict[str, Any]  # task id -> result
+Results = dict[tuple[str, bool], DependencyResult]  # (task id, required) -> what an executor sees of it
 
 
 @dataclass(slots=True)
@@ -25,9 +25,11 @@ class Claim:
     work: Work | None
 
 
-def collect_results(picked: Iterable[tuple[RunState, TaskState]]) -> Results:
-    """Task id -> result, for every completed dependency of the *picked* tasks that does work. Each is parsed once and
-    shared by all that take it. At most one query per 500 results that are not in memory."""
+def collect_results(picked: Collection[tuple[RunState, TaskState]]) -> Results:
+    """Every dependency of the *picked* tasks. A result is parsed once and shared by all that take it.
+
+    At most one query per 500 results that are not in memory.
+    """
     texts: dict[str, str | None] = {}
     missing: dict[str, TaskState] = {}
     unwritten: dict[int, dict[str, str | None]] = {}  # per run: results of attempts that end in this very step
@@ -45,7 +47,12 @@ def collect_results(picked: Iterable[tuple[RunState, TaskState]]) -> Results:
                 missing[source.id] = source
     if missing:
         texts |= load_results(missing.values())
-    return {task_id: parse(text) if text is not None else None for task_id, text in texts.items()}
+    values = {task_id: parse(text) if text is not None else None for task_id, text in texts.items()}
+    edges = {(edge.task.id, edge.required): edge.task for _, task in picked for edge in task.edges}
+    return {
+        key: DependencyResult(source.dashed, source.name, key[1], source.verdict, values.get(key[0]), source.error)
+        for key, source in edges.items()
+    }
 
 
 def make_claim(
@@ -56,9 +63,9 @@ def make_claim(
     *default_timeout_s*: for tasks without a timeout of their own; 0 = none.
     """
     declared: dict[str, Any] = parse(task.inputs)
-    dependencies = [_dependency(edge, results) for edge in task.edges]
+    dependencies = [results[edge.task.id, edge.required] for edge in task.edges]
     sources = [
-        Source(result, edge.map, edge.as_key, has_result=_works(edge.task))
+        Source(result, edge.map, edge.as_key, _works(edge.task))
         for result, edge in zip(dependencies, task.edges, strict=True)
     ]
     try:
@@ -86,12 +93,6 @@ def make_claim(
             isolated=task.isolated,
         )
     )
-
-
-def _dependency(edge: Edge, results: Results) -> DependencyResult:
-    source = edge.task
-    result = results.get(source.id)
-    return DependencyResult(source.dashed, source.name, edge.required, source.verdict, result, source.error)
 
 
 def _works(task: TaskState) -> bool:

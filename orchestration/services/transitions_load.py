@@ -49,18 +49,18 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
         tree_id, seq, cancelled_at, overrides = row
         cursor.execute(SELECT_TASKS, [tree_id])
         executors: dict[str, Executor | None] = {}
-        tasks = {task.id: task for task in (_task(record, run_id, executors) for record in cursor.fetchall())}
+        tasks = {record[0]: _task(record, run_id, executors) for record in cursor.fetchall()}  # by the database's id
         cursor.execute(SELECT_EDGES, [tree_id])
         for waiting, awaited, required, mapping, as_key in cursor.fetchall():
-            edge = Edge(tasks[hex_of(awaited)], bool(required), parse(mapping) if mapping else None, as_key)
-            tasks[hex_of(waiting)].edges.append(edge)
+            edge = Edge(tasks[awaited], bool(required), parse(mapping) if mapping else None, as_key)
+            tasks[waiting].edges.append(edge)
         for task in tasks.values():
             connect(task)
-        _override(tasks, parse(overrides))
-        if any(task.attempt and task.in_scope for task in tasks.values()):
-            _count_tries(cursor, run_id, tasks)
         state = RunState(run_id, seq, tasks.values(), cancelling=cancelled_at is not None)
         state.recovery_limit = recovery_limit
+        _override(state.tasks, parse(overrides))
+        if any(task.attempt for task in state.scope):
+            _count_tries(cursor, run_id, state.tasks)
         cursor.execute(SELECT_TREE, [tree_id])
         state.owner_id, state.max_parallel = cursor.fetchone()
     return state
