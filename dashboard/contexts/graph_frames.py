@@ -55,8 +55,10 @@ def _by_parent(plan: Plan, known: Mapping[str, GraphTask]) -> list[tuple[str, se
     """(group, the boxes under it), smallest first; the root and groups of a single box are left out."""
     found: dict[str, set[str]] = {}
     for key in plan.members:
-        above = key.split("w")[0] if "w" in key else known[key].parent  # a box of some siblings is inside their parent
-        while above in known:
+        above: str | None = (
+            key.split("w")[0] if "w" in key else known[key].parent
+        )  # a box of some siblings is inside their parent
+        while above is not None and above in known:
             if above != key and known[above].parent is not None and above not in plan.members:
                 found.setdefault(above, set()).add(key)
             above = known[above].parent
