@@ -149,7 +149,7 @@ def test_another_worker_goes_on_where_a_dead_one_stopped(ann, trees, monkeypatch
         pass
 
     def perform(_user, _operation, item):
-        if item == trees[2].pk:
+        if item == trees[1].pk:
             raise Crash
         Tree.objects.filter(pk=item).update(labels=["done"])
 
