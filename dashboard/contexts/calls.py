@@ -18,12 +18,15 @@ class Call:
     line: str
 
 
-def task_calls(task: Task, base: str) -> tuple[Call, ...]:
-    """The calls for *task*; *base*: scheme and host of this server."""
+def task_calls(task: Task, base: str, *, allowed: bool) -> tuple[Call, ...]:
+    """The calls for *task*; *base*: scheme and host of this server; *allowed*: the user may run its tree."""
     api, task_id, tree = f"{base}/api/v1", str(task.pk), task.tree_id
     runs = f"{api}/trees/{tree}/runs/"
+    read = Call("Read it", _curl("GET", f"{api}/tasks/{task_id}/"))
+    if not allowed:
+        return (read,)
     return (
-        Call("Read it", _curl("GET", f"{api}/tasks/{task_id}/")),
+        read,
         Call("Run from here", _curl("POST", runs, {"mode": "from", "chosen": [task_id]})),
         Call("Run only this", _curl("POST", runs, {"mode": "only", "chosen": [task_id]})),
         Call("Cancel it", _curl("POST", f"{api}/tasks/{task_id}/cancel/", {"reason": ""})),

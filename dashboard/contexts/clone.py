@@ -21,6 +21,7 @@ KINDS = {
     "archive": ("Archive", "A frozen snapshot with states, results and times. Nobody can change it any more."),
     "mixed": ("Mixed", "Some tasks keep their result as links, all others are copies that run."),
 }
+TITLES = {"copy": "Copy", "link": "Link to", "archive": "Archive", "mixed": "Mixed tree of"}
 VERBS = {"copy": "Copy", "link": "Link", "archive": "Archive", "mixed": "Make"}
 
 
@@ -95,13 +96,13 @@ def clone_view(
     tree: Tree, root: Task, asked: CloneAsked, found: ClonePreview | None, tasks: Mapping[str, Task]
 ) -> CloneView:
     """The page; *found* is None when nothing can be made, *tasks*: those of the page."""
-    word, hint = KINDS[asked.kind]
+    hint = KINDS[asked.kind][1]
     whole = root.parent_id is None
     listed = found.tasks if found else []
     page = listed[asked.start : asked.start + PAGE]
     shown = {line.source_id for line in page}
     return CloneView(
-        title=f"{word} {root.name}",
+        title=f"{TITLES[asked.kind]} {root.name}",
         hint=hint,
         kind=asked.kind,
         tree_name=tree.name,

@@ -102,7 +102,7 @@ def _words(run: Run, kind: Kind | None, event: FeedEvent) -> str:
     teller = _TELLERS.get(kind) if kind else None
     if teller is None:
         return event.kind.replace("_", " ")
-    return teller(run, data, event)
+    return str(teller(run, data, event))
 
 
 def _excerpt(text: Any) -> str:

@@ -117,6 +117,7 @@ def _good_words(good: Run, run: Run) -> str:
     inputs = sum(d.inputs_differ for d in differences)
     results = sum(d.result_changed and d.status is None for d in differences)
     slower = sum(d.duration_s is not None for d in differences)
-    parts = [f"{n} {word}" for n, word in ((inputs, "with other inputs"), (results, "with other results")) if n]
-    parts += [plural(slower, "duration")] if slower else []
-    return f"Since last good run #{good.number}: {', '.join(parts) + ' changed' if parts else 'same inputs'}"
+    parts = [f"{plural(inputs, 'task')} got other inputs"] if inputs else ["same inputs"]
+    parts += [f"{results:,} gave another result"] if results else []
+    parts += [f"{plural(slower, 'duration')} changed"] if slower else []
+    return f"Since last good run #{good.number}: {', '.join(parts)}"

@@ -72,7 +72,7 @@ def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnab
     """The page. *tasks*: those of *order* that the user may see; *runnable*: the trees whose tasks they may move."""
     meters = _meters(slots)
     held = {meter.word: meter for meter in meters}
-    lines = []
+    lines: list[QueueLine] = []
     before: Counter[int] = Counter()
     for place, queued in enumerate(order):
         task = tasks.get(queued.task)

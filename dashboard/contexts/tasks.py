@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.contexts.common import State, priority_word
 from orchestration.domain.explain.provenance import InputOrigin, provenance_words
-from orchestration.domain.states import Display, Status, display_state
+from orchestration.domain.states import TERMINAL, Display, Status, display_state
 from orchestration.domain.story import duration_words
 from orchestration.models import Attempt, Task
 from orchestration.selectors.lineage import newer_result
@@ -93,7 +93,7 @@ class TaskView:
     linked_words: str  # of a link: what it shows
     newer: bool  # a link's original has a newer result
     archived: bool
-    group: bool
+    below_active: bool  # it has ended, but what is under it may still run
     priorities: tuple[str, ...] = ("0 urgent", "1 high", "2 normal", "3 low")
 
 
@@ -136,7 +136,7 @@ def task_view(detail: TaskDetail) -> TaskView:
         linked_words=_linked(attempt) if task.linked_attempt_id else "",
         newer=task.linked_attempt_id is not None and newer_result(task) is not None,
         archived=task.tree.archived_at is not None,
-        group=not task.executor,
+        below_active=bool(run and run.is_active) and task.status in TERMINAL and task.children.exists(),
     )
 
 
@@ -193,6 +193,8 @@ def _field(name: str, value: Any, origin: InputOrigin | None, names: dict[str, s
     words = origin.words.split("; shadows:", 1)[0] if origin else "declared"
     known = origin is not None and origin.task in names
     url = f"/tasks/{UUID(origin.task)}" if known and origin and origin.task else ""
+    if origin and origin.task == name.replace("-", ""):
+        name = names.get(origin.task, name)  # a result without a key comes in under the id of its task
     return Field(name=name, value=_pretty(value), source=words, url=url, shadows=origin.shadows if origin else ())
 
 

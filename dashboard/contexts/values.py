@@ -14,7 +14,7 @@ from orchestration.domain.states import Display, Status
 from orchestration.domain.story import duration_words, plural
 from orchestration.models import Run
 from orchestration.selectors.explain import ComparisonReport
-from orchestration.selectors.run_feed import EXCERPT, Values, changed_values
+from orchestration.selectors.run_feed import EXCERPT, Values, changed_values, names_in
 
 SHOWN = 100  # tasks that differ, on a page
 NAMED = 50  # tasks that are in one run only
@@ -111,17 +111,18 @@ def _pretty(text: str, length: int) -> str:
 
 
 def compare_view(report: ComparisonReport, now: Any) -> CompareView:
-    """*report* ready to be shown. Two queries for the values that differ."""
+    """*report* ready to be shown. Three queries for the values that differ."""
     found, a, b = report.comparison, report.run_a, report.run_b
     listed = found.differences[:SHOWN]
     old = changed_values(a, [UUID(d.id_a) for d in listed])
     new = changed_values(b, [UUID(d.id_b) for d in listed])
+    names = names_in({key for d in listed for key in (*d.inputs_changed, *d.inputs_added, *d.inputs_removed)})
     return CompareView(
         a=run_line(a, now),
         b=run_line(b, now),
         summary=found.summary,
         same=found.same,
-        lines=tuple(_diff(d, report, old, new) for d in listed),
+        lines=tuple(_diff(d, report, old, new, names) for d in listed),
         more=len(found.differences) - len(listed),
         only_a=_names(found.only_a),
         only_b=_names(found.only_b),
@@ -136,7 +137,9 @@ def _names(tasks: list[RunTask]) -> tuple[str, ...]:
     return tuple(task.name for task in tasks[:NAMED])
 
 
-def _diff(diff: TaskDiff, report: ComparisonReport, old: dict[str, Any], new: dict[str, Any]) -> DiffLine:
+def _diff(
+    diff: TaskDiff, report: ComparisonReport, old: dict[str, Any], new: dict[str, Any], names: dict[str, str]
+) -> DiffLine:
     first = report.comparison.first
     before, after = diff.status or ("", "")
     return DiffLine(
@@ -146,7 +149,7 @@ def _diff(diff: TaskDiff, report: ComparisonReport, old: dict[str, Any], new: di
         first=first is not None and first.key == diff.key,
         before=_state(before),
         after=_state(after),
-        changes=tuple(_changes(diff, old.get(diff.id_a, ({}, None)), new.get(diff.id_b, ({}, None)))),
+        changes=tuple(_changes(diff, old.get(diff.id_a, ({}, None)), new.get(diff.id_b, ({}, None)), names)),
     )
 
 
@@ -158,15 +161,15 @@ def _state(status: str) -> State | None:
     return State(key, word)
 
 
-def _changes(diff: TaskDiff, old: Any, new: Any) -> list[Change]:
+def _changes(diff: TaskDiff, old: Any, new: Any, names: dict[str, str]) -> list[Change]:
     found = []
     for key in (*diff.inputs_changed, *diff.inputs_added, *diff.inputs_removed):
         before = _short(old[0][key]) if key in old[0] else "(none)"
         after = _short(new[0][key]) if key in new[0] else "(none)"
-        found.append(Change(f"input {key}", before, after))
+        found.append(Change(f"input {names.get(key.replace('-', ''), key)}", before, after))
     if diff.result_changed:
         found.append(Change("result", _cut(old[1] or "(none)"), _cut(new[1] or "(none)")))
-    if diff.error_changed:
+    if diff.error_changed and not diff.status:
         found.append(Change("error", "", "another message"))
     if diff.duration_s:
         found.append(Change("duration", *(duration_words(s) for s in diff.duration_s)))

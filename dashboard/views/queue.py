@@ -38,10 +38,10 @@ def queue_of_user(request: HttpRequest) -> QueueView:
 
 def _runnable(request: HttpRequest, tree_ids: set[int]) -> set[int]:
     """Those of the trees that the user may run; the service checks again."""
-    if not request.user.has_perm("orchestration.run_tree"):  # type: ignore[union-attr]
+    if not request.user.has_perm("orchestration.run_tree"):
         return set()
     trees = trees_for_read(request.user).filter(pk__in=tree_ids)
-    if request.user.is_superuser:  # type: ignore[union-attr]
+    if request.user.is_superuser:
         return set(trees.values_list("pk", flat=True))
     shared = TreeShare.objects.filter(user=request.user.pk, right=TreeShare.RUN).values_list("tree_id", flat=True)
     return set(trees.filter(owner=request.user.pk).values_list("pk", flat=True)) | (set(shared) & tree_ids)

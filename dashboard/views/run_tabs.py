@@ -15,7 +15,7 @@ from dashboard.forms import number_of
 from dashboard.htmx import fragment, is_htmx
 from dashboard.live import load_run
 from dashboard.live import render as text_of
-from orchestration.models import Task
+from orchestration.models import Run, Task
 from orchestration.selectors import access
 from orchestration.selectors.explain import compare
 from orchestration.selectors.run_feed import event_feed, last_good_run, other_runs, run_values
@@ -55,6 +55,7 @@ def run_compare(request: HttpRequest, run_id: int) -> HttpResponse:
     run = access.run_for_read(request.user, run_id)
     asked = number_of(request.GET.get("with"))
     others = other_runs(run)
+    other: Run | None
     if asked is not None:
         other = access.run_for_read(request.user, asked)
     else:

@@ -44,6 +44,6 @@ def task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "may_run": allowed,
         "may_edit": tree.owner_id == request.user.pk or getattr(request.user, "is_superuser", False),
         "tree_id": tree.pk,
-        "calls": task_calls(task, f"{request.scheme}://{request.get_host()}"),
+        "calls": task_calls(task, f"{request.scheme}://{request.get_host()}", allowed=allowed),
         "page_url": request.get_full_path(),
     }

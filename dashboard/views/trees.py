@@ -57,7 +57,7 @@ def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
     links = set(tree.tasks.filter(pk__in=ids).exclude(linked_attempt=None).values_list("pk", flat=True))
     newer = links_with_newer_results(tree.pk) if links else set()
     original, derived = tree_history.relatives(request.user, tree)
-    may_write = tree.owner_id == request.user.pk or request.user.is_superuser  # type: ignore[union-attr]
+    may_write = tree.owner_id == request.user.pk or request.user.is_superuser
     context = {
         "tree": tree,
         "rows": matrix(tree, found, runs, newer, links),
@@ -69,7 +69,7 @@ def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
         "newest": runs[-1] if runs else None,
         "may_run": may_run(request.user, tree.pk),
         "may_write": may_write,
-        "may_create": request.user.has_perm("orchestration.add_tree"),  # type: ignore[union-attr]
+        "may_create": request.user.has_perm("orchestration.add_tree"),
         "newer": len(newer),
         "labels": ", ".join(str(label) for label in tree.labels),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -168,3 +169,9 @@ def downstream_names(task: Task, chosen: Any, shown: int = 12) -> tuple[list[str
     found = Task.objects.filter(run=task.run_id, status=Status.PENDING, blocked_by=None).order_by("position")
     names = [name for pk, name in found.values_list("pk", "name") if pk in hit]
     return names[:shown], len(names)
+
+
+def names_in(keys: Collection[str]) -> dict[str, str]:
+    """Names of the tasks whose ids are among *keys*, by 32 hex digits: results come in under the id of their task."""
+    ids = [UUID(key) for key in keys if len(key) == 36 and re.fullmatch(r"[0-9a-f-]+", key) and key.count("-") == 4]
+    return {pk.hex: name for pk, name in Task.objects.filter(pk__in=ids).values_list("pk", "name")}
