@@ -18,6 +18,7 @@ from orchestration.models.token import ADMIN, READ, SCOPES
 from orchestration.services.tokens import InvalidToken, token_user
 
 SCHEME = "bearer"
+CHALLENGE = 'Bearer realm="apflow"'
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -46,7 +47,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed(error.message, code=error.code) from None
 
     def authenticate_header(self, request: Request) -> str:
-        return 'Bearer realm="apflow"'
+        return CHALLENGE
 
 
 class _CsrfCheck(CsrfViewMiddleware):

@@ -7,10 +7,11 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from orchestration.api.authentication import CHALLENGE
 from orchestration.api.base import ApiView, Done, only_known
 from orchestration.api.bodies import CancelBody, RetryBody, RunBody
 from orchestration.api.overrides import read_run_overrides
@@ -143,8 +144,10 @@ async def events(request: HttpRequest, run_id: int) -> HttpResponseBase:
     if len(words) == 2 and words[0].lower() == "bearer":
         try:
             user, _ = await database_sync_to_async(token_user)(words[1])
-        except InvalidToken:
-            return await sync_to_async(_event_list)(request, run_id=run_id)  # the same refusal
+        except InvalidToken as refused:
+            error = {"code": refused.code, "message": refused.message, "field": ""}
+            headers = {"WWW-Authenticate": CHALLENGE}
+            return JsonResponse({"error": error}, status=refused.status, headers=headers)
 
         async def auser() -> Any:
             return user
