@@ -40,10 +40,10 @@ def run_start(
     with transaction.atomic():
         access.tree_for_run(user, tree_id)
         tree = Tree.objects.select_for_update().get(pk=tree_id)
-        _forbid_start(tree)
+        previous = Run.objects.filter(tree=tree).order_by("-number").first()
+        _forbid_start(tree, previous)
         scope = _scope(tree, mode, chosen)
         _forbid_drafts(tree, scope)
-        previous = Run.objects.filter(tree=tree).order_by("-number").first()
         run = Run.objects.create(
             tree=tree,
             number=tree.run_count + 1,
@@ -122,26 +122,26 @@ def _clean_reason(reason: str) -> str:
     return reason
 
 
-def _forbid_start(tree: Tree) -> None:
+def _forbid_start(tree: Tree, newest: Run | None) -> None:
+    """Only the *newest* run of a tree can be active: there is no other while one is."""
     if tree.archived_at is not None:
         raise Conflict("an archive is frozen: copy it and run the copy", code="archived")
-    active = Run.objects.filter(tree=tree, status=Status.IN_PROGRESS.value).first()
-    if active is not None:
+    if newest is not None and newest.is_active:
         raise AlreadyRunning(
-            f"run #{active.number} of this tree is active already: cancel it or wait", run_id=active.pk
+            f"run #{newest.number} of this tree is active already: cancel it or wait", run_id=newest.pk
         )
 
 
 def _forbid_drafts(tree: Tree, scope: Collection[str] | None) -> None:
+    undecided = Task.objects.filter(tree=tree, executor="", linked_attempt=None)
+    runs = None if scope is None else set(scope)
     drafts = [
-        task
-        for task in Task.objects.filter(tree=tree, executor="", linked_attempt=None).only(
-            "id", "name", "inputs", "params"
-        )
-        if (task.inputs or task.params) and (scope is None or task.pk.hex in set(scope))
+        name
+        for task_id, name, inputs, params in undecided.values_list("id", "name", "inputs", "params")
+        if (inputs or params) and (runs is None or task_id.hex in runs)
     ]
     if drafts:
-        names = ", ".join(f"'{task.name}'" for task in drafts[:NAMED])
+        names = ", ".join(f"'{name}'" for name in drafts[:NAMED])
         more = f" and {len(drafts) - NAMED} more" if len(drafts) > NAMED else ""
         raise Conflict(
             f"choose an executor first for {names}{more}: they have inputs but nothing to run", code="draft_tasks"
