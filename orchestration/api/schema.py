@@ -119,6 +119,7 @@ def described(
     example: Any = None,
     writes: bool = False,
     selectable: bool = False,
+    conflicts: Iterable[int] = (),
     also: dict[int, Any] | None = None,
 ) -> Callable[[Any], Any]:
     """A decorator for a view's method. *name* is the operation's id, *example* one of the body."""
@@ -135,6 +136,8 @@ def described(
     errors = WRITING if writes or body is not None else READING
     responses: dict[int, Any] = {code: OpenApiResponse(ErrorShape, description=ERRORS[code]) for code in errors}
     responses[status] = OpenApiResponse(answer, description=summary)
+    for code in conflicts:
+        responses[code] = OpenApiResponse(ErrorShape, description=ERRORS[code])
     responses |= also or {}
     examples = [OpenApiExample("example", value=example, request_only=True)] if example is not None else []
     return extend_schema(

@@ -56,5 +56,5 @@ urlpatterns = [
         login_required(SpectacularSwaggerSplitView.as_view(url_name="api_schema")),
         name="api_docs",
     ),
-    re_path(r"^api/.*$", catalogue.Unknown.as_view(), name="api_unknown"),
+    re_path(r"^api/", catalogue.Unknown.as_view(), name="api_unknown"),
 ]

@@ -23,6 +23,7 @@ def test_one_shape_for_every_error(api, tree):
     path = f"trees/{tree.pk}/"
     assert refusal(api.get("nothing/here/")) == (404, "not_found", "")
     assert refusal(api.get("/api/v2/")) == (404, "not_found", "")
+    assert refusal(api.get("tasks/a%0A/")) == (404, "not_found", "")
     assert refusal(api.send("put", path, {})) == (405, "method_not_allowed", "")
     assert error_of(api.send("put", path, {}))["message"] == "use GET or PATCH or DELETE"
     assert refusal(api.get(path, Accept="text/xml")) == (406, "not_acceptable", "")

@@ -95,7 +95,7 @@ class RunExplain(ApiView):
 
 class TreeDryRun(ApiView):
     @described(
-        "tree_dry_run", "What a run would do, and how long it would take", DryRunShape,
+        "tree_dry_run", "What a run would do, and how long it would take", DryRunShape, conflicts=[409],
         parameters=[query("mode", "all unless told", choices=MODES), query("chosen", "Task ids, separated by commas")],
     )  # fmt: skip
     def get(self, request: Request, tree_id: int) -> Response:
