@@ -52,13 +52,14 @@ class Links:
             self.parents[index] = parent
         if len(self.problems) > before:
             return []
-        cycle = find_cycle(self.parents, {task: () if up is None else (up,) for task, up in self.parents.items()})
-        if cycle:
+        walk = pre_order(self.parents)
+        if len(walk) < len(self.rows):  # what is left out hangs on a cycle
+            above = {task: () if up is None else (up,) for task, up in self.parents.items()}
+            cycle = find_cycle(self.parents, above) or []
             text = cycle_text([_short(self.rows[i].name) for i in cycle], "is inside")
             message = f"parents form a cycle: {text}; take the parent_id of one of them away"
             self.problems.add(f"{self.rows[cycle[0]].path}.parent_id", message, "parent_cycle")
         self._check_roots()
-        walk = pre_order(self.parents)
         deepest = max(walk, key=lambda pair: pair[1], default=(0, 0))
         if deepest[1] > conf.max_parents:
             message = f"lies {deepest[1]} parents deep, {conf.max_parents} are allowed: flatten the outline"
