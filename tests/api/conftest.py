@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from asgiref.sync import sync_to_async
+from django.db import connections
 from django.test import Client
 
 from orchestration.models import TreeShare
@@ -51,6 +53,13 @@ def with_token(user, scope="admin"):
 
 def error_of(response):
     return response.json()["error"]
+
+
+@pytest.fixture
+async def closed_connections():
+    """The thread of asynchronous views keeps no connection, which tests without a database would trip over."""
+    yield
+    await sync_to_async(connections.close_all)()
 
 
 @pytest.fixture

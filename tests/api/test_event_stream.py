@@ -10,7 +10,7 @@ from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.tokens import token_create
 from tests.factories import make_tree, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("closed_connections")]
 
 
 def ended_run(scope="read"):

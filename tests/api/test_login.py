@@ -124,7 +124,7 @@ def test_a_proxy_is_believed_only_when_it_is_ours(settings):
     assert throttle.client_address(forged) == "10.0.0.1"
 
 
-async def test_the_asynchronous_way_goes_through_the_throttle_too(transactional_db):
+async def test_the_asynchronous_way_goes_through_the_throttle_too(transactional_db, closed_connections):
     for _ in range(10):
         assert await aauthenticate(username="who", password="x") is None
     with pytest.raises(TooMany):
