@@ -49,9 +49,9 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
         tree_id, seq, cancelled_at, overrides = row
         cursor.execute(SELECT_TASKS, [tree_id])
         executors: dict[str, Executor | None] = {}
-        tasks = {record[0]: _task(record, run_id, executors) for record in cursor.fetchall()}  # by the database's id
+        tasks = {record[0]: _task(record, run_id, executors) for record in cursor}  # by the database's id
         cursor.execute(SELECT_EDGES, [tree_id])
-        for waiting, awaited, required, mapping, as_key in cursor.fetchall():
+        for waiting, awaited, required, mapping, as_key in cursor:
             edge = Edge(tasks[awaited], bool(required), parse(mapping) if mapping else None, as_key)
             tasks[waiting].edges.append(edge)
         for task in tasks.values():
@@ -83,7 +83,7 @@ def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]
         merges=executor is not None and executor.merges_results,
         cancelable=executor is None or executor.cancelable,
         inputs=row[5],
-        params=row[6],
+        params=row[6] if row[6] != EMPTY else EMPTY,
         input_schema=parse(row[7]).get("input_schema") if row[7] != EMPTY else None,
         timeout_s=row[8],
         max_attempts=row[9],
