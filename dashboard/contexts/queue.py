@@ -74,10 +74,11 @@ def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnab
     held = {meter.word: meter for meter in meters}
     lines: list[QueueLine] = []
     before: Counter[int] = Counter()
+    mates = Counter(running.run for running in slots.running)
     for place, queued in enumerate(order):
         task = tasks.get(queued.task)
         if task is not None and len(lines) < SHOWN:
-            why = _why(queued, place, before, held)
+            why = _why(queued, place, before, _bound(queued, task, mates[queued.run], held))
             lines.append(_line(place + 1, queued, task, why, task.tree_id in runnable))
         before[queued.priority] += 1
     holders = sorted(slots.running, key=lambda running: running.since)
@@ -113,10 +114,17 @@ def _line(place: int, queued: Queued, task: Task, why: str, may_run: bool) -> Qu
     )
 
 
-def _why(queued: Queued, place: int, before: Counter[int], held: dict[str, Meter]) -> str:
-    kind = held["process slots"] if queued.isolated else held["async slots"]
+def _bound(queued: Queued, task: Task, mates: int, held: dict[str, Meter]) -> Meter:
+    """What the task waits for: a place under a limit that is reached, else a slot."""
     limit = held.get(f"{queued.executor} at a time")
-    bound = limit if limit is not None and limit.full else kind
+    if limit is not None and limit.full:
+        return limit
+    if 0 < task.tree.max_parallel <= mates:
+        return _meter("places of this tree", mates, task.tree.max_parallel)
+    return held["process slots"] if queued.isolated else held["async slots"]
+
+
+def _why(queued: Queued, place: int, before: Counter[int], bound: Meter) -> str:
     taken = f"{bound.used} of {bound.total} {bound.word} taken" if bound.total else "no engine is alive"
     higher = sum(count for priority, count in before.items() if priority < queued.priority)
     if not place:

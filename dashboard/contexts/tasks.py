@@ -126,8 +126,8 @@ def task_view(detail: TaskDetail) -> TaskView:
         error_code=attempt.error_code if attempt else "",
         traceback=attempt.traceback[-SHOWN:] if attempt else "",
         log=attempt.log[-SHOWN:] if attempt else "",
-        dependencies=tuple(_edge(n) for n in detail.dependencies),
-        dependents=tuple(_edge(n) for n in detail.dependents),
+        dependencies=tuple(_edge(n, active=bool(run and run.is_active)) for n in detail.dependencies),
+        dependents=tuple(_edge(n, active=bool(run and run.is_active)) for n in detail.dependents),
         params=_pretty(task.params) if task.params else "",
         inputs=_pretty(task.inputs) if task.inputs else "",
         active=bool(run and run.is_active) and task.status in {Status.PENDING, Status.IN_PROGRESS},
@@ -207,12 +207,13 @@ def _pretty(value: Any) -> str:
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n… {len(text) - SHOWN:,} more characters: use the export"
 
 
-def _edge(neighbour: Neighbour) -> EdgeLine:
-    word = "not run" if neighbour.state == Display.IDLE else str(neighbour.state)
+def _edge(neighbour: Neighbour, *, active: bool) -> EdgeLine:
+    key = Display.WAITING if active and neighbour.state == Display.IDLE else neighbour.state
+    word = "not run" if key == Display.IDLE else str(key)
     return EdgeLine(
         name=neighbour.name,
         url=f"/tasks/{neighbour.id}",
-        state=State(neighbour.state, word),
+        state=State(key, word),
         kind="required" if neighbour.required else "optional",
         verdict=neighbour.verdict,
         flow=neighbour.flow,

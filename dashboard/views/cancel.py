@@ -82,9 +82,9 @@ def _ask_task(request: HttpRequest, task: Task, *, whole: bool) -> HttpResponse:
 
 
 def _parts(parts: dict[str, tuple[list[str], int]]) -> list[dict[str, Any]]:
-    verbs = {"running": "stopped", "waiting": "never started"}
+    verbs = {"running": "will be stopped", "waiting": "will never start"}
     return [
-        {"words": f"{tasks_words(count)} {word}, will be {verbs[word]}", "names": names, "more": count - len(names)}
+        {"words": f"{tasks_words(count)} {word}, {verbs[word]}", "names": names, "more": count - len(names)}
         for word, (names, count) in parts.items()
         if count
     ]

@@ -92,7 +92,7 @@ def test_a_cancel_names_what_it_stops(clients, tree):
     run = start(tree)
     for headers in ({}, HTMX):
         page = text(clients["ann"].get(f"/runs/{run.pk}/cancel", headers=headers))
-        assert "waiting, will be never started" in page
+        assert "waiting, will never start" in page
         assert "load" in page
 
 
