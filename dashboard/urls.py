@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard import urls_actions
+from dashboard import urls_actions, urls_builder
 from dashboard.views import account, bulk, graph, lists, me, overview, palette, runs, saved, tasks, trees, tryout
 
 urlpatterns = [
@@ -37,5 +37,6 @@ urlpatterns = [
     path("executors/", lists.executors, name="executors"),
     path("executors/<str:executor_id>/try", tryout.tryout, name="tryout"),
     path("workers/", lists.workers, name="workers"),
+    *urls_builder.urlpatterns,
     *urls_actions.urlpatterns,
 ]
