@@ -13,7 +13,8 @@
     const before = new Set(was), after = new Set(is);
     const stayed = was.filter((id) => after.has(id));
     const order = is.filter((id) => before.has(id));
-    return was.length - stayed.length + is.length - order.length + stayed.filter((id, i) => id !== order[i]).length;
+    const came = is.length - order.length, left = was.length - stayed.length;  // a new row pushes one off a full page
+    return Math.max(came, left) + stayed.filter((id, i) => id !== order[i]).length;
   };
   let forced = false;
   const chip = (count) => {

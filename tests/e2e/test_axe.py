@@ -14,10 +14,12 @@ expect = sync_api.expect
 
 PREPARE = """
 from django.contrib.auth.models import User
-from orchestration.models import Run, Tree
+from orchestration.builders.array import tree_from_array
+from orchestration.models import Tree
 from orchestration.services.runs import run_start
 user = User.objects.get(username="admin")
-for name in ("Ship an order", "Convert price list", "Index the archive"):
+slow = tree_from_array(owner=user, data=[{"name": "Slow", "executor": "simulate", "inputs": {"duration_s": 900}}])
+for name in ("Ship an order", "Convert price list", "Slow"):
     run_start(user=user, tree_id=Tree.objects.get(name=name).pk)
 """
 
@@ -74,6 +76,7 @@ def test_no_dialog_has_a_violation(themed, ids):
     themed.locator("[data-row] a.name").first.click()
     themed.wait_for_url(re.compile(r"/runs/\d+"))
     openers = themed.locator("[data-dialog]:visible")
+    expect(openers).not_to_have_count(0)
     for index in range(openers.count()):
         openers.nth(index).click()
         found += violations(themed)

@@ -16,7 +16,7 @@ from orchestration.builders.array import tree_from_array
 from orchestration.services.runs import run_start
 user = User.objects.get(username="admin")
 for number in range(50):
-    slow = {"name": "wait", "executor": "simulate", "parent_id": "root", "inputs": {"seconds": 600}}
+    slow = {"name": "wait", "executor": "simulate", "parent_id": "root", "inputs": {"duration_s": 600}}
     data = [{"id": "root", "name": f"Night job {number}"}, slow]
     tree = tree_from_array(owner=user, data=data, labels=["night"])
     run_start(user=user, tree_id=tree.pk)
