@@ -37,7 +37,7 @@ def test_several_rows_are_acted_on_and_followed(plain):
     plain.goto("/trees/?q=report")
     plain.locator("[data-row] input").first.check()
     plain.get_by_role("button", name="Label…").click()
-    plain.get_by_label("Label").fill("kept")
+    plain.get_by_role("textbox", name="Label").fill("kept")
     plain.get_by_role("button", name="Label 1 tree").click()
     expect(plain.locator("#operation")).to_contain_text("1 done", timeout=30_000)
     plain.goto("/trees/?label=kept")
