@@ -131,6 +131,6 @@ def _matching(user: Any, kind: Kind, asked: QueryDict) -> QuerySet[Any]:
 def _carried(asked: QueryDict, found: BulkPreview) -> list[tuple[str, str]]:
     """What the form of the preview posts again."""
     if asked.get("all") == "1":
-        kept = [(key, value) for key, value in asked.items() if key in CARRIED and value]
+        kept = [(key, str(value)) for key, value in asked.items() if key in CARRIED and value]
         return [("all", "1"), ("upto", str(found.newest)), *kept]
     return [("id", value) for value in asked.getlist("id")]

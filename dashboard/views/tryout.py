@@ -40,7 +40,7 @@ def tryout(request: HttpRequest, executor_id: str) -> HttpResponse:
     posted = request.POST.dict() if request.method == "POST" else None
     context = {
         "executor": executor,
-        "fields": fields_for(executor, cast("dict[str, str] | None", posted)),
+        "fields": fields_for(executor, posted),
         "posted": posted or {},
         "problems": problems,
         "schema": json.dumps(executor.input_schema, indent=2, ensure_ascii=False),

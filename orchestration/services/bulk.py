@@ -101,7 +101,7 @@ def operation_step(operation_id: int, worker: str, perform: Perform) -> bool:
     operation = BulkOperation.objects.select_for_update().get(pk=operation_id)
     if not operation.is_open or operation.worker != worker:
         return False
-    actor = User.objects.filter(pk=operation.actor_id, is_active=True).first()
+    actor = User.objects.filter(pk=operation.actor_id or 0, is_active=True).first()
     if operation.abort_requested or actor is None:
         return _finish(operation, OperationState.ABORTED)
     begun = time.monotonic()
