@@ -47,6 +47,7 @@
   document.addEventListener("htmx:after:swap", () => queueMicrotask(settle));
   const settle = () => {
     mark(task());
+    used();
     const url = `${location.pathname}?task=${encodeURIComponent(task())}&view=${encodeURIComponent(view())}`;
     if (url !== location.pathname + location.search) history.replaceState(history.state, "", url);
     if (focus === "line") here()?.focus();
@@ -59,11 +60,15 @@
   const press = (op) => { const button = $(`#b-tools [name="op"][value="${op}"]`); focus = "line"; button?.click(); };
   const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
-  /* a new task: typed, Enter, the next one */
-  document.addEventListener("submit", (event) => {
-    if (event.target.id !== "b-tools" || document.activeElement?.id !== "b-new") return;
-    setTimeout(() => { const field = $("#b-new"); if (field) field.value = ""; });
-  });
+  /* what was typed to add something is used up once it is added; the field waits for the next */
+  let sent = "";
+  document.addEventListener("submit", (event) => { sent = event.target.id; }, true);
+  const used = () => {
+    const form = ["b-tools", "b-link", "b-connect"].includes(sent) && document.getElementById(sent);
+    sent = "";
+    if (!form || $("#notice .notice-error")) return;
+    for (const field of $$('input:not([type="hidden"])', form)) { if (field.type === "checkbox") field.checked = false; else field.value = ""; }
+  };
 
   /* keys */
   document.addEventListener("keydown", (event) => {

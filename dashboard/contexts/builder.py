@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ WINDOW = 500  # tasks of an outline that are shown at a time
 EDGES = 3  # dependencies named in a line
 WAVES, IN_WAVE = 60, 12
 FINDINGS = 50
+CUTS = 4  # dependencies of a cycle that have a button
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Problem:
     name: str
     message: str
     remedy: str
-    edge: str  # a dependency that its button removes
+    cuts: tuple[tuple[str, str, str], ...]  # (waiting, awaited, words) of dependencies that a button removes
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,25 @@ def checks_of(array: Array, findings: list[Finding]) -> Checks:
     """The findings for people."""
     names = {item["id"]: item["name"] for item in array}
     counts = {severity: sum(f.severity == severity for f in findings) for severity in Severity}
+    edges = {(item["id"], edge["id"]) for item in array for edge in item.get("dependencies", [])}
     shown = [
-        Problem(f.severity, f.task, names.get(f.task, ""), f.message, f.remedy, f.edge) for f in findings[:FINDINGS]
+        Problem(f.severity, f.task, names[f.task], f.message, f.remedy, _cuts(f, names, edges))
+        for f in findings[:FINDINGS]
     ]
     said = [plural(count, severity) for severity, count in counts.items() if count]
     return Checks(
         tuple(shown), counts[Severity.ERROR], counts[Severity.WARNING], counts[Severity.HINT],
-        max(0, len(findings) - FINDINGS), ", ".join(said) or "nothing to complain about",
+        max(0, len(findings) - FINDINGS), ", ".join(said) or "all clear",
     )  # fmt: skip
+
+
+def _cuts(
+    finding: Finding, names: Mapping[str, str], edges: Collection[tuple[str, str]]
+) -> tuple[tuple[str, str, str], ...]:
+    """Dependencies of which taking one away mends it."""
+    ring = finding.tasks if finding.code == "cycle" else ()
+    pairs = [(task, ring[(at + 1) % len(ring)]) for at, task in enumerate(ring)] or [(finding.task, finding.edge)]
+    return tuple((a, b, f"{clip(names[a])} → {clip(names[b])}") for a, b in pairs[:CUTS] if (a, b) in edges)
 
 
 def lines_of(array: Array, findings: list[Finding], here: str) -> Lines:
@@ -230,18 +242,19 @@ def forecast_of(array: Array, durations: Mapping[str, float], slots: SlotLimits)
     names = {item["id"]: item["name"] for item in array}
     found = dry_run(*_facts(array), scope=set(names), durations=_by_id(array, durations), slots=slots)
     path = set(found.critical_path)
-    works = [[task for task in wave if names.get(task)] for wave in found.waves]
+    groups = {item["id"] for item in array if not item.get("executor")}
+    works = [wave for every in found.waves if (wave := [task for task in every if task not in groups])]
     waves = [
         Wave(n, tuple((t, clip(names[t]), t in path) for t in wave[:IN_WAVE]), max(0, len(wave) - IN_WAVE))
         for n, wave in enumerate(works[:WAVES], start=1)
     ]
-    return _told(found, waves, names, len(array))
+    return _told(found, waves, names, len(works), len(array))
 
 
-def _told(found: DryRun, waves: list[Wave], names: Mapping[str, str], total: int) -> Forecast:
+def _told(found: DryRun, waves: list[Wave], names: Mapping[str, str], count: int, total: int) -> Forecast:
     return Forecast(
         waves=tuple(waves),
-        more_waves=max(0, len(found.waves) - WAVES),
+        more_waves=max(0, count - WAVES),
         path=tuple((task, names[task]) for task in found.critical_path[:100]),
         total=duration_words(found.total_s),
         critical=duration_words(found.critical_s),
@@ -261,9 +274,7 @@ def _facts(array: Array) -> tuple[dict[str, TaskFact], list[EdgeFact]]:
             id=item["id"], name=item["name"], executor=item.get("executor", ""), priority=item.get("priority", 2),
             position=position, isolated=isolated,
         )  # fmt: skip
-        edges += [
-            EdgeFact(item["id"], edge["id"], edge.get("required", True)) for edge in item.get("dependencies", [])
-        ]
+        edges += [EdgeFact(item["id"], edge["id"], edge.get("required", True)) for edge in item.get("dependencies", [])]
     return tasks, edges
 
 

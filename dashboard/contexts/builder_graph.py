@@ -13,8 +13,10 @@ from orchestration.domain.outline_edit import Array
 
 MOST = 300  # boxes; beyond, what is near the chosen task
 HOPS = 3
-WIDTH, HEIGHT, PAD = 168.0, 40.0, 12.0
-LETTERS = 20  # cells of a name in a box
+WIDTH, HEIGHT, PAD = 168.0, 40.0, 14.0
+FITS = 1000.0  # a drawing up to this wide is made to fit
+BACK = 56.0  # room around a drawing with arrows that lead back
+LETTERS = 19  # cells of a name in a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Drawing:
     box_width: float = WIDTH
     box_height: float = HEIGHT
 
+    @property
+    def fits(self) -> bool:
+        return self.width <= FITS
+
 
 def drawing(array: Array, findings: Collection[Finding], here: str) -> Drawing:
     """The dependency graph of *array*: folders that nobody waits for are left out."""
@@ -68,9 +74,10 @@ def drawing(array: Array, findings: Collection[Finding], here: str) -> Drawing:
     names = {item["id"]: item["name"] for item in items}
     on_cycle = _cycle_edges(findings)
     errors = {f.task for f in findings if f.severity == Severity.ERROR} | {end for pair in on_cycle for end in pair}
+    pad = BACK if any(x2 < x1 for legs in found.routes for x1, _, x2, _ in legs) else PAD
     boxes = [
         Box(
-            item["id"], place.x + PAD, place.y + PAD, clip(item["name"]), item["name"], item.get("executor") or "group",
+            item["id"], place.x + pad, place.y + pad, clip(item["name"]), item["name"], item.get("executor") or "group",
             item["id"] == here, item["id"] in errors,
         )
         for item in items
@@ -78,12 +85,12 @@ def drawing(array: Array, findings: Collection[Finding], here: str) -> Drawing:
     ]  # fmt: skip
     arrows = [
         Arrow(
-            _path(legs), f"{names[b]} waits for {names[a]}{'' if required else ' (optional)'}",
+            _path(legs, pad), f"{names[b]} waits for {names[a]}{'' if required else ' (optional)'}",
             not required, (a, b) in on_cycle,
         )
         for (a, b, required), legs in zip(edges, found.routes, strict=True)
     ]  # fmt: skip
-    return Drawing(tuple(boxes), tuple(arrows), found.width + 2 * PAD, found.height + 2 * PAD, part)
+    return Drawing(tuple(boxes), tuple(arrows), found.width + 2 * pad, found.height + 2 * pad, part)
 
 
 def _shown(array: Array, edges: list[tuple[str, str, bool]]) -> set[str]:
@@ -102,12 +109,14 @@ def _cycle_edges(findings: Collection[Finding]) -> set[tuple[str, str]]:
     return found
 
 
-def _path(legs: list[Leg]) -> str:
+def _path(legs: list[Leg], pad: float) -> str:
+    """Curves from left to right; what leads back goes around below the boxes."""
     parts = []
     for x1, y1, x2, y2 in legs:
-        bend = max(24.0, abs(x2 - x1) / 2)
-        a, b, c, d = x1 + PAD, y1 + PAD, x2 + PAD, y2 + PAD
-        parts.append(f"M{a:.1f} {b:.1f}C{a + bend:.1f} {b:.1f} {c - bend:.1f} {d:.1f} {c:.1f} {d:.1f}")
+        back = x2 < x1
+        bend, dip = (BACK, BACK + HEIGHT) if back else (max(24.0, (x2 - x1) / 2), 0.0)
+        a, b, c, d = x1 + pad, y1 + pad, x2 + pad, y2 + pad
+        parts.append(f"M{a:.1f} {b:.1f}C{a + bend:.1f} {b + dip:.1f} {c - bend:.1f} {d + dip:.1f} {c:.1f} {d:.1f}")
     return "".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import cast
 
 from django.contrib.auth.models import User
@@ -44,9 +45,19 @@ def build(request: HttpRequest) -> HttpResponse:
     context = {
         "kept": [(draft, array[0]["name"], len(array)) for draft, array in kept],
         "patterns": [(one.key, *PATTERNS[one.key]) for one in known if one.key in PATTERNS],
-        "samples": [one for one in known if one.key not in PATTERNS],
+        "samples": [(one.key, *told) for one in known if one.key not in PATTERNS and (told := _told(one.key))],
     }
     return render(request, "dashboard/builder/start.html", context)
+
+
+@lru_cache(maxsize=64)
+def _told(key: str) -> tuple[str, int] | None:
+    """The name of an example and how many tasks it has; None when it needs what is not installed."""
+    try:
+        array = draft_from_text(starter_text(key))
+    except Invalid:
+        return None
+    return array[0]["name"], len(array)
 
 
 @require_GET
