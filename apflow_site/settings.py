@@ -93,9 +93,7 @@ DATABASES = {
             "timeout": 20,
             "init_command": (
                 f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
-                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000; "
-                # each statement that may fire a guard keeps what it changed until it is done: in memory
-                "PRAGMA temp_store=MEMORY"
+                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000"
             ),
         },
     }
