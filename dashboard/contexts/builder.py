@@ -172,7 +172,7 @@ def _cuts(
     """Dependencies of which taking one away mends it."""
     ring = finding.tasks if finding.code == "cycle" else ()
     pairs = [(task, ring[(at + 1) % len(ring)]) for at, task in enumerate(ring)] or [(finding.task, finding.edge)]
-    return tuple((a, b, f"{clip(names[a])} → {clip(names[b])}") for a, b in pairs[:CUTS] if (a, b) in edges)
+    return tuple((a, b, f"“{clip(names[a])}” waits for “{clip(names[b])}”") for a, b in pairs[:CUTS] if (a, b) in edges)
 
 
 def lines_of(array: Array, findings: list[Finding], here: str) -> Lines:

@@ -16,7 +16,7 @@ HOPS = 3
 WIDTH, HEIGHT, PAD = 168.0, 40.0, 14.0
 FITS = 1000.0  # a drawing up to this wide is made to fit
 BACK = 56.0  # room around a drawing with arrows that lead back
-LETTERS = 19  # cells of a name in a box
+LETTERS = 18  # cells of a name in a box
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def drawing(array: Array, findings: Collection[Finding], here: str) -> Drawing:
     ]  # fmt: skip
     arrows = [
         Arrow(
-            _path(legs, pad), f"{names[b]} waits for {names[a]}{'' if required else ' (optional)'}",
+            _path(legs, pad, found.height), f"{names[b]} waits for {names[a]}{'' if required else ' (optional)'}",
             not required, (a, b) in on_cycle,
         )
         for (a, b, required), legs in zip(edges, found.routes, strict=True)
@@ -109,14 +109,16 @@ def _cycle_edges(findings: Collection[Finding]) -> set[tuple[str, str]]:
     return found
 
 
-def _path(legs: list[Leg], pad: float) -> str:
+def _path(legs: list[Leg], pad: float, bottom: float) -> str:
     """Curves from left to right; what leads back goes around below the boxes."""
     parts = []
     for x1, y1, x2, y2 in legs:
         back = x2 < x1
-        bend, dip = (BACK, BACK + HEIGHT) if back else (max(24.0, (x2 - x1) / 2), 0.0)
+        bend = BACK if back else max(24.0, (x2 - x1) / 2)
+        low = bottom + BACK - min(y1, y2) / 3  # the curve stays above its control points
+        e, f = (low + pad, low + pad) if back else (y1 + pad, y2 + pad)
         a, b, c, d = x1 + pad, y1 + pad, x2 + pad, y2 + pad
-        parts.append(f"M{a:.1f} {b:.1f}C{a + bend:.1f} {b + dip:.1f} {c - bend:.1f} {d + dip:.1f} {c:.1f} {d:.1f}")
+        parts.append(f"M{a:.1f} {b:.1f}C{a + bend:.1f} {e:.1f} {c - bend:.1f} {f:.1f} {c:.1f} {d:.1f}")
     return "".join(parts)
 
 
