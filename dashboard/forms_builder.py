@@ -53,7 +53,7 @@ class TaskForm(forms.Form):
             ("priority", [(str(number), word) for number, word in PRIORITY_WORDS.items()]),
             ("strategy", [("", "default"), *((word, word) for word in STRATEGIES)]),
         ):
-            self.fields[name].widget.choices = choices  # type: ignore[attr-defined]
+            self.fields[name].widget.choices = choices
 
     def clean(self) -> dict[str, Any]:
         """Checks each field as the import of an array does, and in its words."""

@@ -79,7 +79,7 @@ def recurse():
 
 @executor(id="t_result")
 def result(kind: str):
-    circle = {}
+    circle: dict[str, object] = {}
     circle["self"] = circle
     values = {
         "big": lambda: "x" * 50_000_000,

@@ -55,9 +55,6 @@ def safe_text(text: str, limit: int | None = None) -> str:
     return _UNSTORABLE.sub("\ufffd", text)
 
 
-# --- text to value -------------------------------------------------------------------------------------------------
-
-
 def parse_json(raw: bytes | str, *, max_bytes: int, max_depth: int = MAX_DEPTH) -> Any:
     """The value that *raw* says. Raises Invalid with one problem that says what is wrong and where."""
     text = _decode(raw, max_bytes)
@@ -144,9 +141,6 @@ def _decode_message(error: json.JSONDecodeError) -> str:
     if error.msg == "Extra data":
         return f"unexpected data after JSON (line {error.lineno}, column {error.colno})"
     return f"not JSON: {error.msg} (line {error.lineno}, column {error.colno})"
-
-
-# --- value to text -------------------------------------------------------------------------------------------------
 
 
 def check_json(value: Any, *, path: str = "", max_bytes: int, max_depth: int = MAX_DEPTH) -> str:

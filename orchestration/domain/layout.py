@@ -95,9 +95,7 @@ def layers_of(count: int, pairs: Sequence[tuple[int, int]]) -> list[int]:
     while True:
         for number in todo:
             done[number] = True
-            for following in down[number]:
-                if done[following]:
-                    continue
+            for following in (box for box in down[number] if not done[box]):
                 layer[following] = max(layer[following], layer[number] + 1)
                 open_ends[following] -= 1
                 if not open_ends[following]:

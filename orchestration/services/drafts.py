@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -73,7 +72,7 @@ def _store(user: User, tree: Tree | None, array: Array, what: str) -> TreeDraft:
 
 def draft_array(draft: TreeDraft) -> Array:
     """The tasks as they are now."""
-    array: Any = DraftStep.objects.values_list("array", flat=True).get(draft=draft, number=draft.step)
+    array: Array = DraftStep.objects.values_list("array", flat=True).get(draft=draft, number=draft.step)
     return array
 
 

@@ -142,8 +142,8 @@ def _check_links(tree: Tree, spec: TreeSpec, changes: Changes) -> None:
         links = Task.objects.filter(linked_attempt__task__in=part).exclude(tree=tree, pk__in=db_uuids(removed))
         if links.exists():
             raise Conflict("a task that you removed is linked from another task: keep it", code="linked")
-        if task := Task.objects.filter(pk__in=part, has_references=True).first():
-            message = f"copies or links were made from '{safe_text(task.name, 64)}': keep it, or delete those first"
+        if source := Task.objects.filter(pk__in=part, has_references=True).first():
+            message = f"copies or links were made from '{safe_text(source.name, 64)}': keep it, or delete those first"
             raise Conflict(message, code="has_references")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -67,7 +68,7 @@ def test_no_edge_runs_through_a_box_of_a_column_it_passes(graph):
     sizes, edges = graph
     found = layout(sizes, edges)
     for (a, b), legs in zip(edges, found.routes, strict=True):
-        for (_, y, right, end_y), (next_x, _, _, _) in zip(legs, legs[1:], strict=False):
+        for (_, y, right, end_y), (next_x, _, _, _) in pairwise(legs):
             for key, place in found.places.items():
                 if key not in (a, b) and right <= place.x < next_x and y is not None:
                     assert not place.y < end_y < place.y + sizes[key][1]

@@ -39,7 +39,7 @@ class Server:
     folder: Path
     port: int = field(default_factory=free_port)
     password: str = ""
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen = field(init=False)
 
     @property
     def url(self) -> str:
