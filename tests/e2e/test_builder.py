@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from tests.e2e.axe import violations
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
@@ -140,6 +142,26 @@ def test_tasks_are_dragged_and_dependencies_drawn_with_the_mouse(window):
     page.mouse.move(end["x"] + 30, end["y"] + 20, steps=3)
     page.mouse.up()
     expect(line(page, "a")).to_contain_text("after b")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_view_has_an_accessibility_violation(window, theme):
+    page = window()
+    page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    page.goto("/trees/build")
+    found = violations(page)
+    page.get_by_role("button", name="Use Complex workflow").click()
+    page.wait_for_url(DRAFT)
+    page.get_by_label("Name of a new task").fill("Check credit score")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("#b-checks")).to_contain_text("2 tasks are named")
+    line(page, "Open account").click()
+    expect(page.locator("#id_name")).to_have_value("Open account")
+    for view in ("Task", "Graph", "JSON", "Dry run"):
+        page.get_by_role("link", name=view, exact=True).click()
+        expect(page.locator("#b-side [aria-current=page]")).to_have_text(view)
+        found += violations(page)
+    assert found == []
 
 
 def test_a_phone_and_no_javascript(browser, server):
