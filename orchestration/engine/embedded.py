@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Running:
     """One attempt under way."""
 
     work: Work
-    task: asyncio.Task[Outcome]
+    task: asyncio.Task[Outcome] = field(init=False)
     releasing: bool = False  # stopped because the engine stops, not because somebody cancelled it
     progress: tuple[float, str] | None = None  # newest report that is not queued yet
 
@@ -118,11 +118,7 @@ class EmbeddedEngine:
     # -- in the loop -----------------------------------------------------------------------------------------------
 
     def _take(self, applied: Applied) -> None:
-        for work in applied.works:
-            task = self._loop.create_task(self._runner.run(work, partial(self._progress, work)))
-            self._running[work.key] = Running(work, task)
-            # a callback, not a wrapping coroutine: one that is cancelled before its first step runs no line of its own
-            task.add_done_callback(partial(self._finished, work))
+        self._writer.put(*(outcome for work in applied.works if (outcome := self._begin(work)) is not None))
         for key in applied.stops:
             running = self._running.get(key)
             if running is not None:
@@ -132,14 +128,22 @@ class EmbeddedEngine:
                 if not future.done():
                     future.set_result(status)
 
-    def _finished(self, work: Work, task: asyncio.Task[Outcome]) -> None:
+    def _begin(self, work: Work) -> Outcome | None:
+        """Start an attempt. Its outcome when it ends without ever waiting: many do, and need no turn of the loop."""
+        running = self._running[work.key] = Running(work)
+        coroutine = self._runner.run(work, partial(self._progress, work))
+        running.task = task = asyncio.Task(coroutine, loop=self._loop, eager_start=True)
+        if task.done():
+            return self._outcome(work, task)
+        task.add_done_callback(lambda ended: self._writer.put(self._outcome(work, ended)))
+        return None
+
+    def _outcome(self, work: Work, task: asyncio.Task[Outcome]) -> Outcome:
         running = self._running.pop(work.key)
         if task.cancelled():
-            self._writer.put(_stopped(running))
-        elif (error := task.exception()) is not None:
-            self._writer.put(outcome_of_exception(work, error))
-        else:
-            self._writer.put(task.result())
+            return _stopped(running)
+        error = task.exception()
+        return task.result() if error is None else outcome_of_exception(work, error)
 
     # -- progress: the newest per task, a few times a second -------------------------------------------------------
 

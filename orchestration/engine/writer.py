@@ -55,10 +55,12 @@ class Writer(threading.Thread):
 
     # -- called from other threads ---------------------------------------------------------------------------------
 
-    def put(self, outcome: Outcome) -> None:
-        """Queue a report for the next commit."""
+    def put(self, *outcomes: Outcome) -> None:
+        """Queue reports for the next commit."""
+        if not outcomes:
+            return
         with self._condition:
-            self._queue.append(outcome)
+            self._queue += outcomes
             self._condition.notify()
 
     def poke(self) -> None:

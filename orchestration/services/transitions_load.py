@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from orchestration.executors.base import Executor
 
 STATUSES = {status.value: status for status in Status}
 EMPTY = "{}"
+NOTHING: dict[str, Any] = {}  # shared by all tasks that have none: never changed
 CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
@@ -71,6 +73,7 @@ def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]
     name = row[2]
     if name not in executors:
         executors[name] = registry.find(name) if name else None
+    name = sys.intern(name)  # one text for all tasks of an executor
     executor = executors[name]
     status = STATUSES[row[13]]
     return TaskState(
@@ -87,7 +90,8 @@ def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]
         input_schema=parse(row[7]).get("input_schema") if row[7] != EMPTY else None,
         timeout_s=row[8],
         max_attempts=row[9],
-        backoff=parse(row[10]) if row[10] != EMPTY else {},
+        backoff=parse(row[10]) if row[10] != EMPTY else NOTHING,
+        override_inputs=NOTHING,
         linked_attempt=row[11],
         in_scope=row[12] == run_id,
         status=status,
