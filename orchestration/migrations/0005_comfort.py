@@ -6,64 +6,130 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('orchestration', '0004_doors'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("orchestration", "0004_doors"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='profile', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('time_zone', models.CharField(blank=True, default='', max_length=64)),
-                ('tour_done', models.BooleanField(default=False)),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="profile",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("time_zone", models.CharField(blank=True, default="", max_length=64)),
+                ("tour_done", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='BulkOperation',
+            name="BulkOperation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('run', 'run'), ('rerun', 'rerun'), ('cancel', 'cancel'), ('copy', 'copy'), ('archive', 'archive'), ('label', 'label'), ('delete', 'delete')], max_length=16)),
-                ('kind', models.CharField(choices=[('trees', 'trees'), ('runs', 'runs')], max_length=8)),
-                ('query', models.TextField(blank=True, default='')),
-                ('ids', models.JSONField(default=list)),
-                ('reason', models.TextField(blank=True, default='')),
-                ('argument', models.TextField(blank=True, default='')),
-                ('total', models.PositiveIntegerField()),
-                ('refused', models.PositiveIntegerField(default=0)),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('failed', models.PositiveIntegerField(default=0)),
-                ('failures', models.JSONField(default=list)),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('working', 'working'), ('done', 'done'), ('aborted', 'aborted')], default='waiting', max_length=8)),
-                ('abort_requested', models.BooleanField(default=False)),
-                ('worker', models.CharField(blank=True, default='', max_length=36)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("run", "run"),
+                            ("rerun", "rerun"),
+                            ("cancel", "cancel"),
+                            ("copy", "copy"),
+                            ("archive", "archive"),
+                            ("label", "label"),
+                            ("delete", "delete"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("kind", models.CharField(choices=[("trees", "trees"), ("runs", "runs")], max_length=8)),
+                ("query", models.TextField(blank=True, default="")),
+                ("ids", models.JSONField(default=list)),
+                ("reason", models.TextField(blank=True, default="")),
+                ("argument", models.TextField(blank=True, default="")),
+                ("total", models.PositiveIntegerField()),
+                ("refused", models.PositiveIntegerField(default=0)),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("failed", models.PositiveIntegerField(default=0)),
+                ("failures", models.JSONField(default=list)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("working", "working"),
+                            ("done", "done"),
+                            ("aborted", "aborted"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("abort_requested", models.BooleanField(default=False)),
+                ("worker", models.CharField(blank=True, default="", max_length=36)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
-                'indexes': [models.Index(condition=models.Q(('state__in', ['waiting', 'working'])), fields=['id'], name='operation_open')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('done__lte', models.F('total'))), name='operation_done_in_total'), models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'working', 'done', 'aborted'])), name='operation_state_known')],
+                "ordering": ["-id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state__in", ["waiting", "working"])), fields=["id"], name="operation_open"
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("done__lte", models.F("total"))), name="operation_done_in_total"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "working", "done", "aborted"])),
+                        name="operation_state_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='SavedFilter',
+            name="SavedFilter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('page', models.CharField(max_length=8)),
-                ('name', models.CharField(max_length=60)),
-                ('query', models.CharField(blank=True, default='', max_length=600)),
-                ('is_default', models.BooleanField(default=False)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='saved_filters', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("page", models.CharField(max_length=8)),
+                ("name", models.CharField(max_length=60)),
+                ("query", models.CharField(blank=True, default="", max_length=600)),
+                ("is_default", models.BooleanField(default=False)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="saved_filters",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('user', 'page', 'name'), name='filter_name_once'), models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('user', 'page'), name='filter_one_default')],
+                "ordering": ["name", "id"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "page", "name"), name="filter_name_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("user", "page"), name="filter_one_default"
+                    ),
+                ],
             },
         ),
     ]

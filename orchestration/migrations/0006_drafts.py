@@ -6,47 +6,72 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orchestration', '0005_comfort'),
+        ("orchestration", "0005_comfort"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TreeDraft',
+            name="TreeDraft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('base_version', models.PositiveIntegerField(default=0)),
-                ('step', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to=settings.AUTH_USER_MODEL)),
-                ('tree', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='orchestration.tree')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("base_version", models.PositiveIntegerField(default=0)),
+                ("step", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="drafts", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "tree",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drafts",
+                        to="orchestration.tree",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-updated_at'],
+                "ordering": ["-updated_at"],
             },
         ),
         migrations.CreateModel(
-            name='DraftStep',
+            name="DraftStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('what', models.CharField(blank=True, default='', max_length=200)),
-                ('array', models.JSONField(default=list)),
-                ('draft', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='orchestration.treedraft')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("what", models.CharField(blank=True, default="", max_length=200)),
+                ("array", models.JSONField(default=list)),
+                (
+                    "draft",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="orchestration.treedraft",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['draft_id', 'number'],
+                "ordering": ["draft_id", "number"],
             },
         ),
         migrations.AddConstraint(
-            model_name='treedraft',
-            constraint=models.UniqueConstraint(condition=models.Q(('tree__isnull', False)), fields=('owner', 'tree'), name='draft_one_per_owner_and_tree'),
+            model_name="treedraft",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("tree__isnull", False)),
+                fields=("owner", "tree"),
+                name="draft_one_per_owner_and_tree",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draftstep',
-            constraint=models.UniqueConstraint(fields=('draft', 'number'), name='draft_step_once'),
+            model_name="draftstep",
+            constraint=models.UniqueConstraint(fields=("draft", "number"), name="draft_step_once"),
         ),
     ]
