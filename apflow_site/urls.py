@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("orchestration.api.urls")),
     path("api/v1/runs/<int:run_id>/events/", streams.run_events, name="run_events"),
+    path("", include("orchestration.rpc.urls")),
     path("", include("dashboard.urls")),
 ]
 
