@@ -1,0 +1,68 @@
+"""Log lines: plain or JSON, always one line per record, with the id of the request they belong to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from django.http import HttpRequest, HttpResponse
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what a proxy may hand in
+GIVEN = ("run", "task", "attempt", "worker")  # by `extra`
+MAX_TEXT = 16_000  # characters of a message or traceback
+BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line; ASCII only, so that no text of a user can begin a line or hide in one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage()[:MAX_TEXT],
+        }
+        if request_id := _request_id.get():
+            line["request"] = request_id
+        for name in GIVEN:
+            if (value := getattr(record, name, None)) is not None:
+                line[name] = value if isinstance(value, int) else str(value)[:MAX_TEXT]
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)[-MAX_TEXT:]
+        return json.dumps(line, ensure_ascii=True)
+
+
+class PlainFormatter(logging.Formatter):
+    """Text for people. Line breaks and control characters in a message are written as escapes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = BREAKS.sub(lambda found: repr(found.group())[1:-1], record.message)
+        return super().formatMessage(record)
+
+
+class RequestIdMiddleware:
+    """Gives each request an id: the header X-Request-ID of a proxy if it looks like one, else a new one."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+        token = _request_id.set(request_id)
+        try:
+            response = self.get_response(request)
+        finally:
+            _request_id.reset(token)
+        response["X-Request-ID"] = request_id
+        return response
