@@ -6,7 +6,21 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
 from dashboard import urls_actions, urls_builder
-from dashboard.views import account, bulk, graph, lists, me, overview, palette, runs, saved, tasks, trees, tryout
+from dashboard.views import (
+    access,
+    account,
+    bulk,
+    graph,
+    lists,
+    me,
+    overview,
+    palette,
+    runs,
+    saved,
+    tasks,
+    trees,
+    tryout,
+)
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -23,6 +37,11 @@ urlpatterns = [
     path("palette", palette.palette, name="palette"),
     path("me", me.me, name="me"),
     path("me/tour", me.tour, name="tour"),
+    path("me/tokens", access.tokens, name="tokens"),
+    path("me/tokens/<int:token_id>/revoke", access.token_end, name="token_end"),
+    path("trees/<int:tree_id>/share", access.tree_share, name="tree_share"),
+    path("trees/<int:tree_id>/share/<int:share_id>/remove", access.tree_unshare, name="tree_unshare"),
+    path("audit/", access.audit_log, name="audit"),
     path("trees/", lists.tree_index, name="trees"),
     path("trees/new", trees.tree_new, name="tree_new"),
     path("trees/<int:tree_id>", trees.tree_detail, name="tree"),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.htmx import go
 from orchestration.domain.errors import Invalid
+from orchestration.selectors.doors import may_audit
 from orchestration.selectors.saved import profile_of
 from orchestration.services import saved as services
 
@@ -31,6 +32,7 @@ def me(request: HttpRequest) -> HttpResponse:
         "zones": sorted(name for name in available_timezones() if "/" in name or name == "UTC"),
         "server_zone": settings.TIME_ZONE,
         "problem": problem,
+        "may_audit": may_audit(request.user),
     }
     return render(request, "dashboard/me.html", context, status=400 if problem else 200)
 
