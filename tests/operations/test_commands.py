@@ -21,7 +21,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def tree():
-    steps = [task("a"), task("b", after=["a"]), task("bad", executor="simulate", inputs={"fail": True})]
+    steps = [
+        task("a"),
+        task("b", after=["a"]),
+        task("bad", executor="simulate", inputs={"duration_s": 0, "fail": "broken"}),
+    ]
     return make_tree(task("root", executor=""), *steps, task("never", after=["bad"]))
 
 

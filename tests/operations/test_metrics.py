@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -100,3 +101,10 @@ def test_each_answer_has_a_request_id(client, given, kept):
     answer = client.get("/healthz", headers={"X-Request-ID": given})
     assert (answer["X-Request-ID"] == given) == kept
     assert len(answer["X-Request-ID"]) >= 8
+
+
+def test_the_guide_names_every_metric():
+    figures = Metrics({}, 0, Slots(0, 0, 0), 0, 0, {}, {}, (), 1.0, 0, 0)
+    names = [line.split()[2] for line in text_of(figures).splitlines() if line.startswith("# TYPE")]
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    assert [name for name in names if f"`{name}`" not in guide] == []
