@@ -72,6 +72,7 @@ class Client:
                     yield event
                 if self._ended(run_id, after):
                     return
+                time.sleep(PAUSE_S)  # the server closed the stream before the end
             except (httpx.TransportError, Failure) as error:
                 if isinstance(error, Failure) and error.exit_code != CONNECTION:
                     raise
@@ -93,7 +94,7 @@ class Client:
                 raise _failure(response)
             for line in response.iter_lines():
                 if line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
+                    yield _event(line.removeprefix("data: "))
 
     def _send(self, method: str, path: str, **options: Any) -> Any:
         try:
@@ -111,6 +112,14 @@ class Client:
 
     def _unreached(self, error: Exception) -> Failure:
         return Failure(CONNECTION, f"{self._url} cannot be reached: {error or type(error).__name__}")
+
+
+def _event(text: str) -> dict[str, Any]:
+    try:
+        event: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise Failure(CONNECTION, "the stream of events cannot be understood") from None
+    return event
 
 
 def _failure(response: httpx.Response) -> Failure:

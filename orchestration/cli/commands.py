@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orchestration.cli import store
 from orchestration.cli.client import Client
-from orchestration.cli.failure import DONE, USAGE, Failure
+from orchestration.cli.failure import CONNECTION, DONE, USAGE, Failure
 from orchestration.cli.output import Output, plain
 from orchestration.cli.watch import watch
 
@@ -27,6 +27,8 @@ def login(asked: Namespace, out: Output) -> int:
     token = store.clean_token(asked.token if asked.token is not None else _ask_token())
     with Client(url, token) as client:
         me = client.get("me/")
+    if not isinstance(me, dict) or "username" not in me:
+        raise Failure(CONNECTION, f"{url} does not answer as an apflow server")
     file = store.save(url, token)
     if out.as_json:
         out.data({"url": url, "username": me["username"], "scope": me["scope"]})

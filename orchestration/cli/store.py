@@ -48,6 +48,7 @@ def clean_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname and not parts.username and not parts.query
+        good = good and parts.port != 0  # raises for a port that is none
     except ValueError:
         good = False
     if not good or not text.isprintable():

@@ -87,6 +87,15 @@ def test_run_and_watch(ctl, tree_of):
     assert ctl.json("runs", "retry", listed["id"], "--mode", "all")["retry_of"] == listed["id"]
 
 
+def test_a_terminal_gets_a_picture(ctl, tree_of, monkeypatch):
+    tree = tree_of(GOOD)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    text = ctl("run", tree, "--watch")
+    assert "3/3  3 completed" in text
+    assert "task_completed" not in text
+
+
 def test_a_failed_run_ends_with_1(ctl, tree_of):
     tree = tree_of(failing(HOSTILE))
     text = ctl("run", tree, "--watch", code=1)
@@ -127,8 +136,9 @@ def test_what_is_refused(served, ctl, tree_of, tmp_path, monkeypatch):
     assert "scope" in ctl.errors
     monkeypatch.setenv("APFLOWCTL_URL", f"http://127.0.0.1:{free_port()}")
     ctl("trees", "list", code=4)
-    monkeypatch.setenv("APFLOWCTL_URL", "ftp://nowhere")
-    ctl("trees", "list", code=2)
+    for address in ("ftp://nowhere", "http://localhost:99999", "http://a:b@localhost", "nonsense"):
+        monkeypatch.setenv("APFLOWCTL_URL", address)
+        ctl("trees", "list", code=2)
 
 
 @pytest.mark.parametrize("words", [[], ["fly"], ["run", "x"], ["run", "-1"], ["trees", "show", "9" * 30], ["tail"]])
