@@ -82,9 +82,9 @@ def _around(tasks: tuple[Task, ...]) -> Around:
         around.edges.setdefault(edge.task_id, []).append(_dependency(edge))
     own = Attempt.objects.filter(task__in=ids, number=F("task__attempt"), status=Status.COMPLETED)
     around.results = dict(own.values_list("task_id", "result"))
-    links = {task.linked_attempt_id: task.pk for task in tasks if task.linked_attempt_id}
-    for pk, result in Attempt.objects.filter(pk__in=links).values_list("pk", "result"):
-        around.results |= {task.pk: result for task in tasks if task.linked_attempt_id == pk}
+    linked = {task.linked_attempt_id for task in tasks if task.linked_attempt_id}
+    shown = dict(Attempt.objects.filter(pk__in=linked).values_list("pk", "result"))
+    around.results |= {task.pk: shown.get(task.linked_attempt_id) for task in tasks if task.linked_attempt_id}
     around.parents = set(Task.objects.filter(parent__in=ids).order_by().values_list("parent_id", flat=True).distinct())
     around.roots = dict(Task.objects.filter(tree__in=trees, parent=None).values_list("tree_id", "pk"))
     newest = Run.objects.filter(tree__in=trees, number=F("tree__run_count"))

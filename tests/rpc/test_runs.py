@@ -85,6 +85,8 @@ async def test_create_execute_poll_and_read_the_results(engine, secret):
     assert (await call(secret, "tasks.get", task_id=load["id"]))["result"] == {"rows": 3}
     (linked, *_) = await call(secret, "tasks.clone", task_id=root["id"], origin_type="link")
     assert (linked["status"], linked["origin_type"]) == ("completed", "link")
+    links = await call(secret, "tasks.children", parent_id=linked["id"])
+    assert {"rows": 3} in [t["result"] for t in links]
     archived = await call(secret, "tasks.clone", task_id=root["id"], origin_type="archive")
     assert [t["status"] for t in archived] == ["completed"] * 3
     mixed = await call(secret, "tasks.clone", task_id=root["id"], origin_type="mixed", link_task_ids=load["id"])
