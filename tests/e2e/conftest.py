@@ -98,8 +98,9 @@ def server(tmp_path_factory):
     server.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """Not for the whole session: while the driver lives, no other test of the process could run an event loop."""
     playwright = pytest.importorskip("playwright.sync_api")
     path = next(filter(None, map(shutil.which, BROWSER)), None)
     with playwright.sync_playwright() as driver:
