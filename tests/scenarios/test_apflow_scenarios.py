@@ -28,6 +28,14 @@ ELSEWHERE = {
     14: "tests/services/test_runs.py::test_a_second_run_is_refused_while_one_is_active_and_the_answer_names_it",
     24: "tests/builders/test_array_bad.py::CASES",
     26: "tests/builders/test_array_bad.py::cycle",
+    28: "tests/builders/test_link.py::test_only_what_is_fully_completed_can_be_linked",
+    29: "tests/builders/test_mixed.py::test_another_users_tasks_cannot_be_linked",
+    30: "tests/builders/test_copy.py::test_overrides_change_the_copy_alone",
+    31: "tests/builders/test_copy.py::test_a_copy_of_a_run_tree_starts_from_the_beginning",
+    32: "tests/builders/test_copy.py::test_lineage_is_kept_per_task",
+    33: "tests/builders/test_copy.py::test_what_a_copy_of_a_part_takes",
+    34: "tests/builders/test_mixed.py::test_what_is_named_is_linked_and_all_else_copied",
+    35: "tests/builders/test_archive.py::test_the_database_refuses_every_change",
     36: "tests/engine/test_engine.py::test_one_slot_takes_the_most_urgent_first_over_all_runs",
     39: "tests/engine/test_engine.py::test_an_optional_dependent_waits_and_runs_after_the_failure_knowing_it",
     40: "tests/engine/test_engine.py::test_an_optional_dependent_waits_and_runs_after_the_failure_knowing_it",
@@ -39,17 +47,20 @@ ELSEWHERE = {
     49: "tests/services/test_runs.py::test_re_running_from_a_task_hands_on_new_results_only",
     51: "tests/services/test_runs.py::test_re_running_from_a_task_hands_on_new_results_only",
     52: "tests/services/test_runs.py::test_only_runs_a_task_and_the_upstream_it_lacks",
+    53: "tests/api/test_answers.py::test_a_repeated_request_is_carried_out_once",
     54: "tests/services/test_runs.py::test_strangers_find_nothing_and_viewers_may_not",
+    56: "tests/rpc/test_methods.py::test_delete_takes_what_is_under_it_and_refuses_what_is_awaited",
+    57: "tests/builders/test_array_bad.py::CASES",
+    59: "tests/api/test_access.py::test_matrix",
+    61: "tests/stream/test_sse.py::test_twenty_clients_with_broken_connections_see_every_event_once",
     68: "tests/engine/test_order_sizes.py::test_it_completes",
 }
 WAITS = (
-    dict.fromkeys(range(17, 22), "hooks: the product has none; own executors take their place")
-    | {22: "demonstration mode: the executor 'simulate' takes its place"}
-    | dict.fromkeys(range(28, 36), "copy, link, archive (being built)")
-    | {53: "idempotency keys (being built)", 56: "deleting single tasks (being built)", 57: "editing structure"}
-    | {59: "lists of trees by user: tests of the selectors", 60: "webhooks (not built)", 61: "event streams"}
-    | dict.fromkeys(range(62, 65), "schedules (not built)")
-    | {65: "webhook triggers (not built)", 66: "calendar export (not built)", 67: "allow-list of executors (not built)"}
+    dict.fromkeys(range(17, 22), "no issue: hooks; the product has none, own executors take their place")
+    | {22: "no issue: demonstration mode; the executor 'simulate' takes its place"}
+    | {60: "issue 5: outgoing webhooks", 65: "issue 5: incoming triggers"}
+    | dict.fromkeys(range(62, 65), "no issue yet: schedules")
+    | {66: "no issue yet: calendar export of schedules", 67: "issue 6: an allow-list of executors"}
 )
 SCENARIOS: dict[int, Callable[[Stage], None]] = {}
 
