@@ -23,7 +23,7 @@ from orchestration.selectors.run_rows import Window
 
 logger = logging.getLogger("apflow.pages")
 
-BODY_S = 0.4  # pause after a morph of all rows: the browser has to draw it
+ROW_S = 0.0008  # pause for each row of a morph of all rows: the browser has to draw them
 RECHECK_S = 5.0  # how often rights are looked at again
 BROKEN = 1011  # the page reconnects on this
 NOT_SIGNED_IN = 4403  # codes that the page does not reconnect on
@@ -101,7 +101,7 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         )
         await self.send("".join([*parts, change.html]))
         if change.whole:
-            await asyncio.sleep(BODY_S)  # what happens meanwhile is in the next frame
+            await asyncio.sleep(ROW_S * len(self._ids))  # what happens meanwhile is in the next frame
 
     def _refusal(self) -> int:
         """The code to close with, or 0. Effects: remembers whether the user may run the tree."""

@@ -75,6 +75,7 @@ def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:
     why = run_insight(run)
     path = why.path if why else frozenset()
     html = head_html(run) + actions_html(run, allowed=allowed) + why_html(why, allowed=allowed)
+    html += partial("#path-chip", render("dashboard/run_path.html", why=why))
     html += body_html(run, window, found, path)
     return Snapshot(html=html, seq=found.seq, ids=found.ids, active=run.is_active)
 

@@ -22,6 +22,7 @@ CAUSES = 3
 EXCERPT = 600  # characters of an error
 COMPARED = 300  # tasks up to which the chip says what has changed
 KEPT = 64  # explanations kept in memory
+LARGE = 1000  # tasks above which few are kept, and a page does not wait for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ _known: OrderedDict[tuple[Any, ...], RunExplanation] = OrderedDict()
 
 
 def run_insight(run: Run) -> Insight | None:
-    """What to say about *run*; None while all goes well. An ended run is explained once per process."""
+    """What to say about *run*; None while all goes well. Explained once per process and outcome."""
     if run.is_active and not run.failed:
         return None
     found = _explanation(run)
@@ -77,15 +78,26 @@ def run_insight(run: Run) -> Insight | None:
     )
 
 
+def insight_comes_later(run: Run) -> bool:
+    """Whether explaining *run* takes so long that its page comes first and the socket brings what it has to say."""
+    said = not run.is_active or run.failed
+    return bool(said) and run.tree.task_count > LARGE and _key(run) not in _known
+
+
+def _key(run: Run) -> tuple[Any, ...]:
+    """What an explanation depends on: of an active run only its causes are shown, and those come with bad ends."""
+    moved = (run.failed, run.cancelled, run.blocked) if run.is_active else (run.seq,)
+    return (run.pk, run.is_active, *moved, run.started_at, run.tree.version, run.tree.run_count)
+
+
 def _explanation(run: Run) -> RunExplanation:
-    if run.is_active:
-        return explanation_of(run)
-    key = (run.pk, run.seq, run.started_at, run.tree.version, run.tree.run_count)
-    if key not in _known:
-        _known[key] = explanation_of(run)
-        while len(_known) > KEPT or (run.tree.task_count > 1000 and len(_known) > 8):
+    key = _key(run)
+    found = _known.get(key)
+    if found is None:
+        found = _known[key] = explanation_of(run, with_verdicts=False)
+        while len(_known) > (8 if run.tree.task_count > LARGE else KEPT):
             _known.popitem(last=False)
-    return _known[key]
+    return found
 
 
 def _cause(cause: Cause, run: Run) -> CauseView:

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from dashboard import live
-from dashboard.contexts.insight import run_insight
+from dashboard.contexts.insight import insight_comes_later, run_insight
 from dashboard.contexts.rows import rows_view
 from dashboard.contexts.runs import may_run, run_actions, run_head
 from dashboard.forms import window_of
@@ -24,12 +24,14 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
     allowed = may_run(request.user, run.tree_id)
     if is_htmx(request):
         return fragment(live.snapshot(run.pk, window, allowed=allowed).html)
-    why = run_insight(run)
+    later = "why" not in request.GET and insight_comes_later(run)
+    why = None if later else run_insight(run)
     context = {
         "view": rows_view(run, window, run_rows(run, window), why.path if why else frozenset()),
         "head": run_head(run),
         "actions": run_actions(run, allowed=allowed),
         "why": why,
+        "later": later,
         "allowed": allowed,
     }
     return render(request, "dashboard/run_page.html", context)

@@ -81,10 +81,10 @@ def explain_run(user: Any, run_id: int, *, now: datetime | None = None) -> RunEx
     return explanation_of(access.run_for_read(user, run_id), now=now)
 
 
-def explanation_of(run: Run, *, now: datetime | None = None) -> RunExplanation:
-    """As `explain_run`, of a run that the caller may read."""
+def explanation_of(run: Run, *, now: datetime | None = None, with_verdicts: bool = True) -> RunExplanation:
+    """As `explain_run`, of a run that the caller may read; the verdicts only if asked for."""
     facts, edges = run_facts(run, now or timezone.now()), edge_facts(run.tree_id)
-    inside = [edge for edge in edges if facts.tasks[edge.task].in_run]
+    inside = [edge for edge in edges if facts.tasks[edge.task].in_run] if with_verdicts else []
     return RunExplanation(
         causes=root_causes(facts.tasks, edges),
         path=critical_path_of_run(facts.timings, edges),

@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from orchestration.domain.states import TERMINAL, Display, Kind, Status, display_state
 from orchestration.models import Attempt, Dependency, Event, Run, Task
 
-WINDOW = 500  # rows of one page of a run
+WINDOW = 200  # rows of one page of a run
 MAX_WAITS = 3  # dependencies named in "waits for"
 
 

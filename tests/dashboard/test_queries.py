@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dashboard.contexts import insight
 from orchestration.domain.states import Status
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.rows import end_run, end_task, start
@@ -57,9 +58,23 @@ def test_a_run_of_thousands_is_shown_in_windows():
     client = signed_in(make_user("ann"))
     run = start(make_tree(task("Big", executor=""), *(task(f"t{i}") for i in range(1200)), owner=make_user("ann")))
     first = client.get(f"/runs/{run.pk}").content.decode()
-    assert first.count('<tr role="row"') == 500
-    assert "start=500" in first
-    last = client.get(f"/runs/{run.pk}?start=1000").content.decode()
-    assert last.count('<tr role="row"') == 201
+    assert first.count('<tr role="row"') == 200
+    assert "start=200" in first
+    last = client.get(f"/runs/{run.pk}?start=1100").content.decode()
+    assert last.count('<tr role="row"') == 101
     assert "previous tasks" in last
     assert "next tasks" not in last
+
+
+@pytest.mark.django_db
+def test_the_page_of_a_large_run_does_not_wait_for_its_explanation(monkeypatch):
+    monkeypatch.setattr(insight, "LARGE", 2)
+    client = signed_in(make_user("ann"))
+    run = start(make_tree(task("Big", executor=""), task("a"), task("b", after=["a"]), owner=make_user("ann")))
+    end_task(run, task_named(run.tree, "a"), Status.FAILED, error="no disk")
+    end_run(run, Status.FAILED)
+    page = client.get(f"/runs/{run.pk}").content.decode()
+    assert "What went wrong" not in page
+    assert "?why=1" in page
+    assert "What went wrong" in client.get(f"/runs/{run.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "What went wrong" in client.get(f"/runs/{run.pk}").content.decode()  # it is known by now
