@@ -31,7 +31,7 @@
     view.scrollTo(x - view.clientWidth / 2 + 106 * zoom, y - view.clientHeight / 2 + 24 * zoom);
   };
   const begin = () => {
-    set(Math.max(0.8, fitting()));
+    set(Math.max(0.7, fitting()));
     const first = view.querySelector(".box.here") ?? view.querySelector('.box[data-state="failed"]') ?? view.querySelector('.box[data-state="running"]');
     const shown = first ?? boxes()[0];
     if (shown) centre(shown);
