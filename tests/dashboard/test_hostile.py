@@ -1,0 +1,178 @@
+"""Whatever a name, an input, a result, an error or a log holds: every page and every fragment shows it as text."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from django.urls import URLPattern
+from django.utils import timezone
+
+from dashboard import graph_live, live, urls
+from dashboard.contexts.graph_plan import GraphQuery
+from dashboard.contexts.insight import run_insight
+from dashboard.htmx import notice
+from orchestration.builders.draft import draft_from_tree
+from orchestration.domain.states import Kind, Status
+from orchestration.models import BulkOperation, Event, Run, SavedFilter, Task
+from orchestration.selectors.run_rows import Window
+from orchestration.services.drafts import draft_start
+from tests.dashboard.conftest import signed_in
+from tests.dashboard.rows import end_run, end_task, start
+from tests.factories import make_tree, make_user, task, task_named
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+MARK = "hostile"
+PAYLOADS = {
+    "script": f"<script>{MARK}(1)</script>",
+    "attribute": f'" onmouseover="{MARK}(1)',
+    "single-quote": f"' onfocus='{MARK}(1)' autofocus x='",
+    "image": f'"><img src=x onerror={MARK}(1)>',
+    "svg": f"</text></svg><svg onload={MARK}(1)>",
+    "title": f"</title><script>{MARK}(1)</script>",
+    "textarea": f"</textarea><script>{MARK}(1)</script>",
+    "comment": f"--><script>{MARK}(1)</script><!--",
+    "cdata": f"]]><script>{MARK}(1)</script>",
+    "partial": f"</hx-partial><script>{MARK}(1)</script>",
+    "template": f"{{{{7*191}}}}{{% debug %}}{MARK}",
+    "address": f"javascript:{MARK}(1)",
+}
+ACTIONS = {  # answer POST only
+    "filter_default", "filter_delete", "filter_save", "operation_stop", "tour", "tree_run", "task_priority",
+    "link_move", "tree_rename", "tree_labels", "tree_limit", "draft_edit", "draft_save", "draft_discard",
+    "token_end", "tree_unshare",
+}  # fmt: skip
+ELSEWHERE = {"login", "logout", "theme", "tree_export"}  # no page of a person who has signed in, or no HTML
+QUERIES = {
+    "bulk": ("?action=label&all=1", "?action=cancel&all=1", "?action=rerun&all=1"),
+    "palette": ("?q=hostile",),
+    "run": ("", "?q={payload}", "?state=failed"),
+    "trees": ("", "?q={payload}&label={payload}"),
+    "runs": ("", "?q={payload}", "?state={payload}"),
+    "draft": ("?view=graph", "?view=json", "?view=dry", "?view=task&task={hex}"),
+    "tree_edit": ("", "?task={hex}"),
+    "task": ("", "?run={payload}"),
+    "run_rerun": ("", "?mode=failed", "?task={hex}"),
+    "operations": ("",),
+}
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would run: our marker in a script, in a handler or as an address."""
+
+    def __init__(self):
+        super().__init__()
+        self.runs, self.inside = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        self.inside = tag
+        for name, value in attrs:
+            if name.startswith("on") and MARK in (value or ""):
+                self.runs.append(f"{tag} {name}={value}")
+            if name in {"href", "src", "action", "formaction"} and (value or "").strip().startswith("javascript:"):
+                self.runs.append(f"{tag} {name}={value}")
+        if tag == "img":
+            self.runs.append(tag)
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "script" and f"{MARK}(1)" in data:
+            self.runs.append(f"script {data[:60]}")
+
+
+def check(html, payload):
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.runs == []
+    if "<" in payload:
+        assert payload not in html
+    assert "1337" not in html or "{{" not in payload  # 7 * 191
+
+
+@pytest.fixture(params=PAYLOADS.values(), ids=PAYLOADS)
+def scene(request):
+    """A tree that is hostile everywhere, with a run that failed and one under way."""
+    payload = request.param
+    user = make_user("ann", role="admin")
+    inputs = {"duration_s": 0, "message": payload, "result": {payload: payload}}
+    tree = make_tree(
+        task(payload, executor=""),
+        task("load", executor="simulate", inputs=inputs),
+        task(f"{payload} 2", executor="simulate", inputs=inputs, after=["load"]),
+        owner=user,
+        labels=(payload[:40],),
+    )
+    SavedFilter.objects.create(user=user, page="trees", name=payload[:40], query="q=x")
+    failed = start(tree)
+    texts = {"error": payload, "error_code": payload[:40], "traceback": payload, "log": payload}
+    kept = {"inputs": inputs, "provenance": {"message": {"from": payload}}}
+    end_task(failed, task_named(tree, "load"), Status.FAILED, **texts, **kept)
+    end_task(failed, task_named(tree, f"{payload} 2"), result={payload: [payload]}, **kept)
+    said = {"message": payload, "error": payload, "reason": payload}
+    end_run(failed, Status.FAILED)
+    progress = {"kind": Kind.TASK_PROGRESS, "task_id": task_named(tree, "load").pk, "at": timezone.now(), "data": said}
+    Event.objects.create(run=failed, seq=failed.seq + 99, **progress)
+    Run.objects.filter(pk=failed.pk).update(reason=payload)
+    active = start(tree)
+    Task.objects.filter(pk=task_named(tree, "load").pk).update(
+        status=Status.IN_PROGRESS, progress=0.5, stop_reason=payload, error=None
+    )
+    draft = draft_start(user=user, array=draft_from_tree(tree), what=payload)
+    client = signed_in(user)
+    operation = BulkOperation.objects.create(
+        actor=user, action="label", kind="trees", ids=[tree.pk], reason=payload, argument=payload[:40], total=1, done=1,
+        failed=1, failures=[{"id": tree.pk, "name": payload, "message": payload}], state="done", query=f"q={payload}",
+        created_at=timezone.now(),
+    )  # fmt: skip
+    load = task_named(tree, "load")
+    ids = {
+        "tree_id": tree.pk, "run_id": active.pk, "run_a": failed.pk, "run_b": active.pk, "task_id": load.pk,
+        "executor_id": "simulate", "draft_id": draft.pk, "kind": "trees", "hex": load.pk.hex, "payload": payload,
+        "operation_id": operation.pk,
+    }  # fmt: skip
+    return payload, client, ids, (failed, active)
+
+
+def pages(ids):
+    for pattern in urls.urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        if pattern.name in ACTIONS | ELSEWHERE:
+            continue
+        address = "/" + str(pattern.pattern)
+        for piece in ("int:", "str:", "uuid:"):
+            address = address.replace(f"<{piece}", "{")
+        for query in QUERIES.get(pattern.name, ("",)):
+            yield (address.replace(">", "}") + query).format(**ids)
+
+
+def test_every_page_shows_it_as_text(scene):
+    payload, client, ids, (failed, _) = scene
+    shown = 0
+    for address in (*pages(ids), *pages(ids | {"run_id": failed.pk})):
+        for headers in ({}, HTMX):
+            answer = client.get(address, headers=headers)
+            assert answer.status_code in {200, 302, 400, 404, 409}, address
+            html = answer.content.decode()
+            check(html, payload)
+            shown += MARK in html
+    assert shown > 30  # the pages do show it
+
+
+def test_every_fragment_of_a_socket_shows_it_as_text(scene):
+    payload, _, _, runs = scene
+    for each in runs:
+        run = live.load_run(each.pk)
+        ids = frozenset(Task.objects.filter(tree=run.tree).values_list("pk", flat=True))
+        shot = graph_live.snapshot(run.pk, GraphQuery(), "", allowed=True)
+        fragments = [
+            live.head_html(run), live.actions_html(run, allowed=True), live.why_html(run_insight(run), allowed=True),
+            live.changed_html(run, Window(), ids, ids).html, live.snapshot(run.pk, Window(), allowed=True).html,
+            shot.html, graph_live.news_html(shot.looks), notice(payload),
+        ]  # fmt: skip
+        assert sum(MARK in html for html in fragments) >= 4
+        for html in fragments:
+            check(html, payload)
