@@ -94,7 +94,7 @@ DATABASES = {
             "timeout": 20,
             "init_command": (
                 f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
-                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-64000"
+                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-8000"
             ),
         },
     }
