@@ -102,6 +102,7 @@ def server(tmp_path_factory):
 def browser():
     """Not for the whole session: while the driver lives, no other test of the process could run an event loop."""
     playwright = pytest.importorskip("playwright.sync_api")
+    playwright.expect.set_options(timeout=20_000)  # milliseconds; on a busy machine five seconds are too few
     path = next(filter(None, map(shutil.which, BROWSER)), None)
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
