@@ -93,7 +93,7 @@ def check(html, payload):
     assert "1337" not in html or "{{" not in payload  # 7 * 191
 
 
-@pytest.fixture(params=PAYLOADS.values(), ids=PAYLOADS)
+@pytest.fixture(params=list(PAYLOADS.values()), ids=list(PAYLOADS))
 def scene(request):
     """A tree that is hostile everywhere, with a run that failed and one under way."""
     payload = request.param
