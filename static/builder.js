@@ -57,7 +57,14 @@
     if (wants) draw(true);
   };
 
-  const press = (op) => { const button = $(`#b-tools [name="op"][value="${op}"]`); focus = "line"; button?.click(); };
+  /* the task is named, not taken from the form: the answer that shows a task chosen a moment ago may still be on its way */
+  const press = (op, line) => {
+    const button = $(`#b-tools [name="op"][value="${op}"]`), form = $("#b-tools");
+    if (!button || !form) return;
+    form.elements.task.value = line.parentElement.dataset.task;
+    focus = "line";
+    button.click();
+  };
   const typing = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
   /* what was typed to add something is used up once it is added; the field waits for the next */
@@ -84,11 +91,11 @@
     const plain = {
       ArrowDown: () => to(every[at + 1]), ArrowUp: () => to(every[at - 1]),
       Home: () => to(every[0]), End: () => to(every.at(-1)),
-      n: () => $("#b-new").focus(), F2: () => toForm(line), Enter: () => toForm(line), Delete: () => press("delete"),
+      n: () => $("#b-new").focus(), F2: () => toForm(line), Enter: () => toForm(line), Delete: () => press("delete", line),
     };
     const alt = {
-      ArrowUp: () => press("up"), ArrowDown: () => press("down"),
-      ArrowRight: () => press("indent"), ArrowLeft: () => press("outdent"),
+      ArrowUp: () => press("up", line), ArrowDown: () => press("down", line),
+      ArrowRight: () => press("indent", line), ArrowLeft: () => press("outdent", line),
     };
     const action = (event.altKey ? alt : plain)[event.key];
     if (!action) return;

@@ -88,6 +88,7 @@ def test_no_dialog_has_a_violation(themed, ids):
     expect(themed.get_by_role("option").first).to_be_visible()
     found += violations(themed)
     themed.keyboard.press("Escape")
+    expect(themed.get_by_role("dialog")).to_be_hidden()
     themed.keyboard.press("?")
     expect(themed.get_by_role("dialog")).to_be_visible()
     found += violations(themed)
