@@ -102,13 +102,12 @@ class Reader:
         value = item.get(key)
         if value is None:
             return None
-        where = f"{path}.{key}"
         if not isinstance(value, str):
-            self.problems.add(where, f"expected a text, got {got(value)}: put it in quotes", "invalid_type")
+            self.problems.add(f"{path}.{key}", f"expected a text, got {got(value)}: put it in quotes", "invalid_type")
             return None
         problem = name_problem(value, key)
         if problem:
-            self.problems.add(where, problem.message, problem.code)
+            self.problems.add(f"{path}.{key}", problem.message, problem.code)
         return value
 
     def _user(self, value: Any, path: str) -> None:

@@ -5,7 +5,7 @@ Edges are a mapping: task -> the tasks that it waits for. References to ids that
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import chain
 
 type Edges[K] = Mapping[K, Iterable[K]]
@@ -56,8 +56,7 @@ def topological_order[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K]
 def find_cycle[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K] | None:
     """One cycle as [a, b, c]: a waits for b, b for c, c for a; None if there is none."""
     order = list(dict.fromkeys(ids))
-    ordered = topological_order(order, edges)
-    stuck = set(order).difference(ordered)
+    stuck = _stuck(order, edges)
     if not stuck:
         return None
     walked: dict[K, int] = {}
@@ -66,6 +65,26 @@ def find_cycle[K: Hashable](ids: Iterable[K], edges: Edges[K]) -> list[K] | None
         walked[task] = len(walked)
         task = next(d for d in edges[task] if d in stuck)  # what is stuck waits for something stuck
     return list(walked)[walked[task] :]
+
+
+def _stuck[K: Hashable](order: Sequence[K], edges: Edges[K]) -> set[K]:
+    """The tasks on or behind a cycle. `layers` leaves out the same, but brings the others into order for it."""
+    known = set(order)
+    waiting: dict[K, int] = {}
+    dependents: dict[K, list[K]] = {}
+    for task in order:
+        dependencies = known.intersection(edges.get(task, ()))
+        waiting[task] = len(dependencies)
+        for dependency in dependencies:
+            dependents.setdefault(dependency, []).append(task)
+    free = [task for task in order if not waiting[task]]
+    for task in free:  # grows while it is walked
+        known.discard(task)
+        for dependent in dependents.get(task, ()):
+            waiting[dependent] -= 1
+            if not waiting[dependent]:
+                free.append(dependent)
+    return known
 
 
 def closure[K: Hashable](start: Iterable[K], edges: Edges[K]) -> set[K]:

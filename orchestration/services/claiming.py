@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +15,6 @@ from orchestration.domain.work import DependencyResult, Work
 from orchestration.services.transitions_load import compact, load_results, parse
 
 Results = dict[tuple[str, bool], DependencyResult]  # (task id, required) -> what an executor sees of it
-
-
-@dataclass(slots=True)
-class Claim:
-    """The work to do, or None when the inputs were refused and the task failed at once."""
-
-    work: Work | None
 
 
 def collect_results(picked: Collection[tuple[RunState, TaskState]]) -> Results:
@@ -57,8 +49,10 @@ def collect_results(picked: Collection[tuple[RunState, TaskState]]) -> Results:
 
 def make_claim(
     state: RunState, task: TaskState, results: Results, now: datetime, *, default_timeout_s: float = 0.0
-) -> Claim:
+) -> Work | None:
     """Start *task*: notes the attempt on *state* and returns the work that belongs to it.
+
+    None when the inputs were refused, and the task failed at once.
 
     *default_timeout_s*: for tasks without a timeout of their own; 0 = none.
     """
@@ -72,26 +66,24 @@ def make_claim(
         inputs, provenance = resolve(declared, task.override_inputs, sources, merges=task.merges)
     except InputError as error:
         state.refuse(task, error, now)
-        return Claim(None)
+        return None
     plain = not sources and not task.override_inputs
     draft = state.start(task, task.inputs if plain else compact(inputs), compact(provenance), now)
-    return Claim(
-        Work(
-            run_id=state.run_id,
-            task_id=task.id,
-            attempt=draft.number,
-            try_number=draft.try_number,
-            name=task.name,
-            executor=task.executor,
-            inputs=inputs,
-            params=parse(task.params),
-            input_schema=task.input_schema,
-            dependencies=dependencies,
-            timeout_s=task.timeout_s or default_timeout_s or None,
-            max_attempts=task.max_attempts,
-            owner_id=state.owner_id,
-            isolated=task.isolated,
-        )
+    return Work(
+        run_id=state.run_id,
+        task_id=task.id,
+        attempt=draft.number,
+        try_number=draft.try_number,
+        name=task.name,
+        executor=task.executor,
+        inputs=inputs,
+        params=parse(task.params),
+        input_schema=task.input_schema,
+        dependencies=dependencies,
+        timeout_s=task.timeout_s or default_timeout_s or None,
+        max_attempts=task.max_attempts,
+        owner_id=state.owner_id,
+        isolated=task.isolated,
     )
 
 

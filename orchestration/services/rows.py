@@ -13,7 +13,7 @@ import orjson
 from django.db import connection
 from django.db.models import AutoField, Field, Model
 
-ROWS_PER_STATEMENT = 50  # a statement costs as much as several rows: guards make the database prepare to undo it
+ROWS_PER_STATEMENT = 25  # a statement costs as much as several rows: guards make the database prepare to undo it
 
 
 def db_json(value: Any) -> str:
@@ -39,18 +39,24 @@ def db_uuids(hex_ids: Iterable[str]) -> list[Any]:
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert *rows* (values of *fields*, in that order, made by the db_* helpers); other fields get their defaults.
 
-    Effects: one statement per 50 rows, the rest row by row. No signals, no validation. Call it in a transaction.
+    Effects: one statement per 25 rows, the rest row by row. No signals, no validation. Call it in a transaction.
     """
     if not rows:
         return
     head, places, constants = _insert_sql(model, tuple(fields), connection.vendor)
-    complete = [(*row, *constants) for row in rows] if constants else rows
-    many = len(complete) - len(complete) % ROWS_PER_STATEMENT
-    blocks = batched(complete[:many], ROWS_PER_STATEMENT)
+    complete = [(*row, *constants) for row in rows]
     with connection.cursor() as cursor:
+        insert_values(cursor, head, places, complete)
+
+
+def insert_values(cursor: Any, head: str, places: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert *rows* by *head* ("INSERT ... VALUES ") and *places* ("(%s, ...)" of one row), 25 to a statement."""
+    many = len(rows) - len(rows) % ROWS_PER_STATEMENT
+    if many:
+        blocks = batched(rows[:many], ROWS_PER_STATEMENT)
         cursor.executemany(head + ", ".join([places] * ROWS_PER_STATEMENT), [tuple(chain(*block)) for block in blocks])
-        if rest := complete[many:]:
-            cursor.executemany(head + places, rest)
+    if rest := rows[many:]:
+        cursor.executemany(head + places, rest)
 
 
 @lru_cache(maxsize=64)

@@ -215,9 +215,9 @@ class Transitions:
         while picked := self._ready.pick(free, self._running):
             results = collect_results(picked)
             for state, task in picked:
-                claim = make_claim(state, task, results, now, default_timeout_s=self.default_timeout_s)
-                if claim.work is not None:
-                    applied.works.append(claim.work)
+                work = make_claim(state, task, results, now, default_timeout_s=self.default_timeout_s)
+                if work is not None:
+                    applied.works.append(work)
                     free.process -= task.isolated
                     free.asynchronous -= not task.isolated
                 self._collect(state)

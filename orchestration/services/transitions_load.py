@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +24,7 @@ from orchestration.executors.base import Executor
 STATUSES = {status.value: status for status in Status}
 EMPTY = "{}"
 NOTHING: dict[str, Any] = {}  # shared by all tasks that have none: never changed
-CHUNK = 500  # parameters per IN list: SQLite allows 999 on old builds
+CHUNK = 500  # rows per fetch, and parameters per IN list: SQLite allows 999 on old builds
 
 SELECT_RUN = "SELECT tree_id, seq, cancel_requested_at, overrides FROM orchestration_run WHERE id = %s"
 SELECT_TASKS = """SELECT id, name, executor, priority, position, inputs, params, schemas, timeout_s, max_attempts,
@@ -51,9 +53,9 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
         tree_id, seq, cancelled_at, overrides = row
         cursor.execute(SELECT_TASKS, [tree_id])
         executors: dict[str, Executor | None] = {}
-        tasks = {record[0]: _task(record, run_id, executors) for record in cursor}  # by the database's id
+        tasks = {record[0]: _task(record, run_id, executors) for record in rows_of(cursor)}  # by the database's id
         cursor.execute(SELECT_EDGES, [tree_id])
-        for waiting, awaited, required, mapping, as_key in cursor:
+        for waiting, awaited, required, mapping, as_key in rows_of(cursor):
             edge = Edge(tasks[awaited], bool(required), parse(mapping) if mapping else None, as_key)
             tasks[waiting].edges.append(edge)
         for task in tasks.values():
@@ -66,6 +68,11 @@ def load_run(run_id: int, *, recovery_limit: int) -> RunState:
         cursor.execute(SELECT_TREE, [tree_id])
         state.owner_id, state.max_parallel = cursor.fetchone()
     return state
+
+
+def rows_of(cursor: Any) -> Iterator[Sequence[Any]]:
+    """The rows of *cursor*, fetched in portions: one by one costs more than what is done with a row."""
+    return chain.from_iterable(iter(partial(cursor.fetchmany, CHUNK), []))
 
 
 def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]) -> TaskState:

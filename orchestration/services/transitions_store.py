@@ -16,6 +16,7 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
+from orchestration.services.rows import insert_values
 from orchestration.services.transitions_load import StaleState, compact
 
 LIVE = Status.IN_PROGRESS.value
@@ -25,13 +26,13 @@ UPDATE_TASK = """UPDATE orchestration_task SET status = %s, attempt = %s, progre
  updated_at = %s
  WHERE id = %s AND run_id = %s AND status = %s AND attempt = %s"""
 INSERT_ATTEMPT = """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number,
- executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log)
- VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')"""
+ executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log) VALUES """
+ATTEMPT_PLACES = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')"
 UPDATE_ATTEMPT = f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
  error_code = %s, traceback = %s, log = %s, lease_expires_at = NULL
  WHERE task_id = %s AND number = %s AND status = '{LIVE}'"""
-INSERT_EVENT = """INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data)
- VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+INSERT_EVENT = "INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data) VALUES "
+EVENT_PLACES = "(%s, %s, %s, %s, %s, %s, %s)"
 UPDATE_RUN = """UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s,
  cancelled = %s, blocked = %s, completed_at = %s WHERE id = %s AND seq = %s"""
 
@@ -52,9 +53,8 @@ def store(
             _expect(cursor, len(changes.ends), "attempt")
         if changes.starts:
             lease = times(lease_until)
-            cursor.executemany(
-                INSERT_ATTEMPT, [_start_row(d, state.run_id, worker, lease, times) for d in changes.starts]
-            )
+            rows = [_start_row(draft, state.run_id, worker, lease, times) for draft in changes.starts]
+            insert_values(cursor, INSERT_ATTEMPT, ATTEMPT_PLACES, rows)
         store_events(cursor, state.run_id, changes, times)
         cursor.execute(UPDATE_RUN, _run_row(state, times, now))
         _expect(cursor, 1, "run")
@@ -68,13 +68,11 @@ def stored(state: RunState, changes: Changes) -> None:
 
 def store_events(cursor: Any, run_id: int, changes: Changes, times: Times) -> None:
     """Append the events of *changes*; their numbers are the run's next ones."""
-    cursor.executemany(
-        INSERT_EVENT,
-        [
-            (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), compact(e.data) if e.data else "{}")
-            for e in changes.events
-        ],
-    )
+    rows = [
+        (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), compact(e.data) if e.data else "{}")
+        for e in changes.events
+    ]
+    insert_values(cursor, INSERT_EVENT, EVENT_PLACES, rows)
 
 
 def _task_row(task: TaskState, run_id: int, times: Times, now: datetime) -> tuple[Any, ...]:

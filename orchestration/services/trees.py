@@ -75,13 +75,16 @@ def task_rows(
     """The values of TASK_FIELDS, for `insert_rows`."""
     stamp = db_time(now)
     depths: dict[str | None, int] = {None: -1}
+    ids = [task.id for task in tasks]
+    keys: dict[str | None, Any] = {None: None, **dict(zip(ids, db_uuids(ids), strict=True))}
     rows = []
     for position, task in enumerate(tasks):
         depth = depths[task.id] = depths[task.parent_id] + 1
         rows.append((
-            db_uuid(task.id), tree_id, db_uuid(task.parent_id), position, depth, task.name, task.executor,
+            keys[task.id], tree_id, keys[task.parent_id], position, depth, task.name, task.executor,
             task.priority, db_json(task.inputs), db_json(task.params), db_json(task.schemas), task.timeout_s,
-            task.max_attempts, db_json(task.backoff), origin.value, db_uuid(originals.get(task.id)), stamp, stamp,
+            task.max_attempts, db_json(task.backoff), origin.value,
+            db_uuid(originals.get(task.id)) if originals else None, stamp, stamp,
         ))  # fmt: skip
     return rows
 

@@ -280,7 +280,7 @@ def queries(act):
 
 
 def test_copying_takes_as_many_queries_for_many_tasks_as_for_few():
-    few, many = root_of(wide(3)), root_of(wide(40))  # both fit one statement per table
+    few, many = root_of(wide(30)), root_of(wide(90))  # both more than one statement holds
     user = make_user()
     user.has_perm("orchestration.add_tree")  # remembered from now on
     assert queries(lambda: tree_copy(user=user, task_id=few.pk)) == queries(
