@@ -23,6 +23,7 @@ logger = logging.getLogger("apflow.engine")
 POLL_S = 0.5  # how soon a run that another process started is noticed; one of this process pokes
 UNSTORABLE = "unstorable_report"
 RETRY_S = (0.05, 0.2, 1.0, 5.0)  # pauses while the database cannot be written
+POSTPONE_S = 30.0  # until a report that could not be stored in any shape is tried again
 
 
 class Writer(threading.Thread):
@@ -48,6 +49,7 @@ class Writer(threading.Thread):
         self._ending = False
         self._free = Slots(conf.process_slots, conf.async_slots)
         self._held: dict[tuple[str, int], bool] = {}  # running attempts -> isolated
+        self._postponed: list[tuple[float, Outcome]] = []  # (when, replacement report)
         self._wake_at: datetime | None = None
         self._beat_at = self._sweep_at = 0.0
         self._failures = 0
@@ -113,9 +115,15 @@ class Writer(threading.Thread):
         with self._condition:
             if not self._queue and not self._poked and not self._ending:
                 self._condition.wait(self._pause())
-            batch, self._queue = self._queue, []
+            batch, self._queue = [*self._queue, *self._due()], []
             self._poked = False
             return None if self._ending and not batch else (batch,)
+
+    def _due(self) -> list[Outcome]:
+        now = monotonic()
+        due = [outcome for at, outcome in self._postponed if at <= now]
+        self._postponed = [(at, outcome) for at, outcome in self._postponed if at > now]
+        return due
 
     def _pause(self) -> float:
         pause = POLL_S
@@ -195,7 +203,9 @@ class Writer(threading.Thread):
         if len(batch) > 1:
             for outcome in batch:
                 self._step([outcome])
-        elif batch and batch[0].error_code != UNSTORABLE:
+        elif batch and batch[0].error_code == UNSTORABLE:
+            self._postpone(batch[0])
+        elif batch:
             bad = batch[0]
             text = "the engine could not store what this attempt reported; see the server's log"
             self._step(
@@ -206,13 +216,22 @@ class Writer(threading.Thread):
             with self._condition:
                 self._condition.wait(RETRY_S[-1])
 
+    def _postpone(self, outcome: Outcome) -> None:
+        """Not even its failure can be stored: its work is over all the same, so its slot serves others meanwhile."""
+        told = {"run": outcome.run_id, "task": outcome.task_id, "attempt": outcome.attempt}
+        logger.error("the end of an attempt cannot be stored: try again in %.0f s", POSTPONE_S, extra=told)
+        self._free = self._slots_after([outcome])
+        self._held.pop((outcome.task_id, outcome.attempt), None)
+        self._postponed.append((monotonic() + POSTPONE_S, outcome))
+
     def _orphans(self) -> list[Outcome]:
         try:
             live = live_attempts(worker=self._worker)
         except DatabaseError:
             return []  # still not readable; the next failure comes here again
+        known = self._held.keys() | {(outcome.task_id, outcome.attempt) for _, outcome in self._postponed}
         return [
             Outcome(run_id, task_id, number, Ending.LOST, error="its start was not confirmed", error_code=ENGINE_LOST)
             for run_id, task_id, number, _worker in live
-            if (task_id, number) not in self._held
+            if (task_id, number) not in known
         ]

@@ -7,6 +7,7 @@ import threading
 import pytest
 from django.db import connection, connections
 
+from orchestration.engine import writer
 from orchestration.engine.embedded import EngineHeld
 from orchestration.executors.base import Executor
 from orchestration.models import Attempt, Event, Task
@@ -237,6 +238,28 @@ def test_a_report_that_cannot_be_stored_fails_only_its_own_task(tmp_path, start)
     assert (run.status, run.failed, run.completed) == ("failed", 1, 10)
     assert "could not store" in task_named(tree, "bad").error
     verify(run.pk)
+
+
+def test_a_task_whose_end_cannot_be_stored_at_all_gives_its_slot_back(tmp_path, start, monkeypatch):
+    monkeypatch.setattr(writer, "POSTPONE_S", 0.5)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER t_poison BEFORE UPDATE ON orchestration_attempt WHEN OLD.inputs LIKE '%poison%' "
+            "BEGIN SELECT RAISE(ABORT, 'cannot be stored'); END"
+        )
+    try:
+        bad = start(make_tree(task("bad", executor="simulate", inputs={"duration_s": 0, "result": "poison"})))
+        with EngineThread(tmp_path, async_slots=1):
+            until(lambda: Attempt.objects.exists(), "a start")
+            good = ended(start(make_tree(group(), task("x"), task("y"))))
+            assert good.status == "completed", "others get the only slot"
+            with connection.cursor() as cursor:
+                cursor.execute("DROP TRIGGER t_poison")
+            assert ended(bad).status == "failed", "its end is stored as soon as that is possible"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER IF EXISTS t_poison")
+    verify(bad.pk)
 
 
 def test_no_thread_is_left(tmp_path):
