@@ -14,6 +14,7 @@ from orchestration.models.share import TreeShare
 from orchestration.models.task import Task
 from orchestration.models.token import ApiToken
 from orchestration.models.tree import Tree
+from orchestration.models.webhook import Webhook, WebhookCursor, WebhookDelivery
 from orchestration.models.worker import Worker
 
 __all__ = [
@@ -34,5 +35,8 @@ __all__ = [
     "Tree",
     "TreeDraft",
     "TreeShare",
+    "Webhook",
+    "WebhookCursor",
+    "WebhookDelivery",
     "Worker",
 ]
