@@ -21,9 +21,9 @@ class Webhook(models.Model):
     name = models.CharField(max_length=100, blank=True, default="")
     url = models.CharField(max_length=2000)
     events = models.JSONField(default=list)  # topics
-    secret = models.TextField()  # sealed, see services.sealing
+    seed = models.CharField(max_length=100)  # the secret follows from it and the signing key of the installation
     prefix = models.CharField(max_length=16)  # how the secret begins, to recognise it by
-    old_secret = models.TextField(blank=True, default="")  # sealed: signs too, until old_until
+    old_seed = models.CharField(max_length=100, blank=True, default="")  # signs too, until old_until
     old_until = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True)
     active_since = models.DateTimeField()  # what happened before is not told
