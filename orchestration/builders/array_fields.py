@@ -6,9 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.builders.array_problems import Problems
-from orchestration.domain.errors import OrchestrationError, Problem
+from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.json_gate import safe_text
-from orchestration.domain.task_fields import CHECKS, Limits, check_together, did_you_mean, got, name_problem
+from orchestration.domain.task_fields import (
+    CHECKS,
+    Limits,
+    check_as,
+    check_map,
+    check_together,
+    did_you_mean,
+    got,
+    name_problem,
+)
 from orchestration.executors.registry import find, get
 from orchestration.executors.validation import schema_problems
 
@@ -194,35 +203,8 @@ def read_dependency(entry: Any, path: str, limits: Limits, problems: Problems) -
     kind = entry.get("type")
     if kind is not None and not isinstance(kind, str):
         problems.add(f"{path}.type", f"expected a text, got {got(kind)}", "invalid_type")
-    mapping, as_key = _map(entry.get("map"), path, problems), _as(entry.get("as"), path, problems)
+    mapping = check_map(entry.get("map"), f"{path}.map", problems)
+    as_key = check_as(entry.get("as"), f"{path}.as", problems)
     if mapping is not None and as_key is not None:
         problems.add(path, "has both 'map' and 'as': keep one of them", "map_and_as")
     return Reference(text, by_name, required is True, mapping, as_key)
-
-
-def _map(value: Any, path: str, problems: list[Problem]) -> dict[str, str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not value:
-        message = f'expected an object such as {{"field": "path.in.result"}}, got {got(value)}'
-        problems.append(Problem(f"{path}.map", message, "invalid_type"))
-        return None
-    for key, target in value.items():
-        where = f"{path}.map.{safe_text(str(key), 64)}"
-        for text in (key, target):
-            if not isinstance(text, str):
-                problems.append(Problem(where, f"expected a path in the result, got {got(text)}", "invalid_type"))
-            elif problem := name_problem(text, "map"):
-                problems.append(Problem(where, problem.message, problem.code))
-    return value
-
-
-def _as(value: Any, path: str, problems: list[Problem]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        problems.append(Problem(f"{path}.as", f"expected a key, got {got(value)}", "invalid_type"))
-        return None
-    if problem := name_problem(value, "as"):
-        problems.append(Problem(f"{path}.as", problem.message, problem.code))
-    return value

@@ -194,6 +194,36 @@ def check_labels(value: Any, path: str, problems: list[Problem]) -> list[str]:
     return list(dict.fromkeys(label for label in value if isinstance(label, str)))
 
 
+def check_map(value: Any, path: str, problems: list[Problem]) -> dict[str, str] | None:
+    """Of a dependency: {"input field": "path.in.result"}, or null."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not value:
+        message = f'expected an object such as {{"field": "path.in.result"}}, got {got(value)}'
+        problems.append(Problem(path, message, "invalid_type"))
+        return None
+    for key, target in value.items():
+        where = f"{path}.{safe_text(str(key), 64)}"
+        for text in (key, target):
+            if not isinstance(text, str):
+                problems.append(Problem(where, f"expected a path in the result, got {got(text)}", "invalid_type"))
+            elif problem := name_problem(text, "map"):
+                problems.append(Problem(where, problem.message, problem.code))
+    return value
+
+
+def check_as(value: Any, path: str, problems: list[Problem]) -> str | None:
+    """Of a dependency: the input that takes the whole result, or null."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        problems.append(Problem(path, f"expected a key, got {got(value)}", "invalid_type"))
+        return None
+    if problem := name_problem(value, "as"):
+        problems.append(Problem(path, problem.message, problem.code))
+    return value
+
+
 CHECKS: dict[str, Check] = {
     "name": check_name,
     "priority": check_priority,
