@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,12 +13,15 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 
+from orchestration.api.parsing import Body
 from orchestration.api.shapes import ProblemShape, Shape
-from orchestration.selectors.api_lists import MAX_PAGE, Filter, Listing
+from orchestration.selectors.api_lists import INT_MAX, MAX_CURSOR, MAX_PAGE, MAX_WORDS, Filter, Listing
+from orchestration.services.idempotency import KEY
 
 TYPES: dict[str, Any] = {
-    "string": str, "integer": int, "boolean": bool,
-    "uuid": OpenApiTypes.UUID, "date-time": OpenApiTypes.DATETIME,
+    "string": {"type": "string", "minLength": 1, "maxLength": MAX_WORDS},
+    "integer": {"type": "integer", "minimum": -INT_MAX, "maximum": INT_MAX},
+    "boolean": bool, "uuid": OpenApiTypes.UUID, "date-time": OpenApiTypes.DATETIME,
 }  # fmt: skip
 ERRORS = {
     400: "The request is wrong; `problems` lists what, where and how to mend it",
@@ -57,6 +61,11 @@ class Schema(AutoSchema):
         words = str(self.path).removeprefix("/api/v1/").split("/")
         return [words[0] or "api"]
 
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
+        """Bodies hold the fields that are told and nothing else: `parsing.read` refuses the rest."""
+        found = super()._map_basic_serializer(serializer, direction)
+        return {**found, "additionalProperties": False} if isinstance(serializer, Body) else found
+
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "orchestration.api.authentication.TokenAuthentication"
@@ -74,27 +83,32 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {"type": "apiKey", "in": "cookie", "name": "apflow_session", "description": "Writing needs X-CSRFToken"}
 
 
-def query(name: str, help: str, kind: str = "string", choices: Iterable[str] = ()) -> OpenApiParameter:
-    """A query parameter."""
-    return OpenApiParameter(name, TYPES[kind], description=help, enum=list(choices) or None)
+def query(
+    name: str, help: str, kind: str = "string", choices: Iterable[str] = (), *, required: bool = False, **limits: Any
+) -> OpenApiParameter:
+    """A query parameter. *limits*: keywords of JSON Schema that replace those of the kind."""
+    if choices:
+        return OpenApiParameter(name, str, description=help, enum=list(choices), required=required)
+    schema = {**TYPES[kind], **limits} if isinstance(TYPES[kind], dict) else TYPES[kind]
+    return OpenApiParameter(name, schema, description=help, required=required)
 
 
 def _filter(name: str, filter_: Filter) -> OpenApiParameter:
     return query(name, filter_.help, filter_.kind, filter_.choices)
 
 
-def _header(name: str, help: str) -> OpenApiParameter:
-    return OpenApiParameter(name, str, OpenApiParameter.HEADER, description=help)
+def _header(name: str, pattern: str, help: str) -> OpenApiParameter:
+    schema = {"type": "string", "pattern": f"^{pattern}$"}
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=help)
 
 
-FIELDS = query("fields", "Only these fields, separated by commas")
-PAGING = (
-    query("cursor", "From `next` of the page before"),
-    OpenApiParameter("page_size", int, description=f"1 to {MAX_PAGE}; 50 unless told"),
-    FIELDS,
+FIELDS = query("fields", "Only these fields, separated by commas", maxLength=MAX_CURSOR)
+PAGE_SIZE = query("page_size", f"1 to {MAX_PAGE}; 50 unless told", "integer", minimum=1, maximum=MAX_PAGE)
+PAGING = (query("cursor", "From `next` of the page before", maxLength=MAX_CURSOR), PAGE_SIZE, FIELDS)
+IDEMPOTENCY = _header(
+    "Idempotency-Key", KEY.pattern, "Sent again with the same body within 24 hours: the same answer, done once"
 )
-IDEMPOTENCY = _header("Idempotency-Key", "Sent again with the same body within 24 hours: the same answer, done once")
-IF_MATCH = _header("If-Match", 'The version that you have seen, such as "3"')
+IF_MATCH = _header("If-Match", r'(\*|(W/)?"?[0-9]{1,9}"?)', 'The version that you have seen, such as "3"')
 
 
 @lru_cache
@@ -145,21 +159,57 @@ def described(
     )
 
 
-LINKS: dict[str, list[tuple[str, str, str, dict[str, str]]]] = {
-    # operation -> (name of the link, status of the answer, operation that it leads to, its parameters)
-    "tree_create": [
-        ("run", "201", "run_start", {"tree_id": "$response.body#/id"}),
-        ("get", "201", "tree_get", {"tree_id": "$response.body#/id"}),
-        ("delete", "201", "tree_delete", {"tree_id": "$response.body#/id"}),
-        ("copy", "201", "task_copy", {"task_id": "$response.body#/root"}),
-    ],
-    "run_start": [
-        ("get", "202", "run_get", {"run_id": "$response.body#/id"}),
-        ("cancel", "202", "run_cancel", {"run_id": "$response.body#/id"}),
-        ("events", "202", "event_list", {"run_id": "$response.body#/id"}),
-    ],
-    "run_cancel": [("reexecute", "200", "run_retry", {"run_id": "$response.body#/id"})],
-    "run_retry": [("cancel", "202", "run_cancel", {"run_id": "$response.body#/id"})],
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What an answer leads to."""
+
+    name: str
+    status: str  # of the answer
+    target: str  # the operation
+    parameters: dict[str, str]
+    body: dict[str, Any] | None = None  # what to send; else anything that fits
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """It in the words of OpenAPI."""
+        found: dict[str, Any] = {"operationId": self.target, "parameters": self.parameters}
+        return found if self.body is None else {**found, "requestBody": self.body}
+
+
+TREE_ID = {"tree_id": "$response.body#/id"}
+ROOT_ID = {"task_id": "$response.body#/root"}
+RUN_ID = {"run_id": "$response.body#/id"}
+WHOLE = {"mode": "all", "chosen": [], "overrides": {}}
+
+
+def _of_tree(status: str) -> list[Link]:
+    readers = ("tree_get", "tree_task_list", "tree_dependency_list", "tree_run_list", "tree_export", "tree_dry_run")
+    return [
+        Link("run", status, "run_start", TREE_ID, WHOLE),
+        *(Link(target.removeprefix("tree_"), status, target, TREE_ID) for target in readers),
+        Link("delete", status, "tree_delete", TREE_ID),
+        *(Link(target, status, target, ROOT_ID) for target in ("task_get", "task_explain", "task_attempt_list")),
+        Link("copy", status, "task_copy", ROOT_ID, {"overrides": {}}),
+        Link("link", status, "task_link", ROOT_ID),
+        Link("archive", status, "task_archive", ROOT_ID),
+    ]
+
+
+def _of_run(status: str) -> list[Link]:
+    readers = {"get": "run_get", "events": "event_list", "attempts": "run_attempt_list", "explain": "run_explain"}
+    return [
+        Link("cancel", status, "run_cancel", RUN_ID),
+        *(Link(name, status, target, RUN_ID) for name, target in readers.items()),
+    ]
+
+
+LINKS: dict[str, list[Link]] = {  # operation -> what its answers lead to
+    "tree_create": _of_tree("201"),
+    "tree_import": _of_tree("201"),
+    "task_copy": _of_tree("201"),
+    "run_start": _of_run("202"),
+    "run_retry": _of_run("202"),
+    "run_cancel": [Link("reexecute", "200", "run_retry", RUN_ID, WHOLE), Link("get", "200", "run_get", RUN_ID)],
 }
 
 
@@ -172,7 +222,7 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
         if isinstance(operation, dict) and "operationId" in operation
     }
     for source, links in LINKS.items():
-        for name, status, target, parameters in links:
+        for link in links:
             responses = operations[source]["responses"]
-            responses[status].setdefault("links", {})[name] = {"operationId": target, "parameters": parameters}
+            responses[link.status].setdefault("links", {})[link.name] = link.described
     return result

@@ -20,6 +20,7 @@ from orchestration.domain.json_gate import safe_text, text_problem
 
 PAGE, MAX_PAGE = 50, 200
 MAX_CURSOR = 2000
+MAX_WORDS = 255
 INT_MAX = 2**63 - 1
 GENERAL = ("cursor", "page_size", "ordering", "fields")
 
@@ -114,7 +115,7 @@ def flag(text: str) -> bool:
 
 def words(text: str) -> str:
     """*text* as something to look for. Raises Unfit."""
-    problem = text_problem(text, max_length=255, field="text")
+    problem = text_problem(text, max_length=MAX_WORDS, field="text")
     if problem:
         raise Unfit(problem.message, problem.code)
     return text

@@ -51,12 +51,12 @@ def test_every_operation_tells_its_errors(schema):
 def test_links_lead_from_create_to_reexecute(schema):
     by_id = {o["operationId"]: (p, o) for p, _, o in operations(schema)}
     for source, links in LINKS.items():
-        for name, status, target, parameters in links:
-            link = by_id[source][1]["responses"][status]["links"][name]
-            assert link == {"operationId": target, "parameters": parameters}
-            assert all(f"{{{parameter}}}" in by_id[target][0] for parameter in parameters)
+        for link in links:
+            told = by_id[source][1]["responses"][link.status]["links"][link.name]
+            assert (told["operationId"], told["parameters"]) == (link.target, link.parameters)
+            assert all(f"{{{parameter}}}" in by_id[link.target][0] for parameter in link.parameters)
     chain = ["tree_create", "run_start", "run_cancel", "run_retry"]
-    assert all(b in {t for _, _, t, _ in LINKS[a]} for a, b in pairwise(chain))
+    assert all(b in {link.target for link in LINKS[a]} for a, b in pairwise(chain))
 
 
 def test_examples_are_accepted(api, schema, tree):

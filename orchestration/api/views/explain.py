@@ -96,7 +96,10 @@ class RunExplain(ApiView):
 class TreeDryRun(ApiView):
     @described(
         "tree_dry_run", "What a run would do, and how long it would take", DryRunShape, conflicts=[409],
-        parameters=[query("mode", "all unless told", choices=MODES), query("chosen", "Task ids, separated by commas")],
+        parameters=[
+            query("mode", "all unless told", choices=MODES),
+            query("chosen", "Task ids, separated by commas", minLength=0, maxLength=37 * MAX_CHOSEN),
+        ],
     )  # fmt: skip
     def get(self, request: Request, tree_id: int) -> Response:
         access.tree_for_read(request.user, tree_id)
@@ -118,7 +121,10 @@ class TreeDryRun(ApiView):
 class Compare(ApiView):
     @described(
         "run_compare", "How run b differs from run a", ComparisonShape,
-        parameters=[query("a", "Id of a run", "integer"), query("b", "Id of another run", "integer")],
+        parameters=[
+            query("a", "Id of a run", "integer", required=True),
+            query("b", "Id of another run", "integer", required=True),
+        ],
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         only_known(request, "a", "b")

@@ -15,7 +15,7 @@ from orchestration.api.authentication import CHALLENGE
 from orchestration.api.base import ApiView, Done, only_known
 from orchestration.api.bodies import CancelBody, RetryBody, RunBody
 from orchestration.api.overrides import read_run_overrides
-from orchestration.api.schema import FIELDS, described, query
+from orchestration.api.schema import FIELDS, PAGE_SIZE, described, query
 from orchestration.api.shapes import AttemptShape, EventShape, EventsShape, RunDetailShape, RunShape
 from orchestration.domain.errors import Invalid, Problem
 from orchestration.models import Run
@@ -24,7 +24,7 @@ from orchestration.selectors.api_lists import MAX_PAGE, PAGE, read_fields
 from orchestration.selectors.events import events_page
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.tokens import InvalidToken, token_user
-from orchestration.streams import clean_seq, run_events
+from orchestration.streams import MAX_SEQ, clean_seq, run_events
 
 EVENT_STREAM = "text/event-stream"
 
@@ -108,8 +108,8 @@ class RunEvents(ApiView):
     @described(
         "event_list", "The events of a run after a number; with Accept: text/event-stream a live stream", EventsShape,
         parameters=[
-            query("after", "Number of the last event that you have", "integer"),
-            query("page_size", f"1 to {MAX_PAGE}", "integer"),
+            query("after", "Number of the last event that you have", "integer", minimum=0, maximum=MAX_SEQ),
+            PAGE_SIZE,
             FIELDS,
         ],
     )  # fmt: skip

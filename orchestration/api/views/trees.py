@@ -15,7 +15,7 @@ from orchestration.api.schema import IF_MATCH, described, query
 from orchestration.api.shapes import DependencyShape, NewTreeShape, ProblemShape, Shape, TaskShape, TreeShape
 from orchestration.builders.array import spec_from_array, spec_from_text
 from orchestration.builders.export import array_from_tree
-from orchestration.domain.errors import Invalid, Problem
+from orchestration.domain.errors import Conflict, Invalid, Problem
 from orchestration.domain.spec import TreeSpec
 from orchestration.domain.task_fields import check_labels
 from orchestration.models import Tree
@@ -101,7 +101,7 @@ class TreeDetail(ApiView):
         require_match(expected, tree.version, "tree")
         if changes.get("version", tree.version) != tree.version:
             message = f"the tree was changed meanwhile (now version {tree.version}): reload, then change it again"
-            raise Invalid([Problem("version", message, "stale_version")])
+            raise Conflict(message, code="stale_version", field="version")
         if "name" in changes:
             tree_rename(user=user, tree_id=tree_id, name=changes["name"])
         if "labels" in changes:
