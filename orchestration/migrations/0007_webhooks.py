@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 ("task_id", models.UUIDField(blank=True, null=True)),
                 ("body", models.TextField()),
                 (
-                    "status",
+                    "state",
                     models.CharField(
                         choices=[("pending", "pending"), ("delivered", "delivered"), ("failed", "failed")],
                         default="pending",
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="webhookdelivery",
-            index=models.Index(condition=models.Q(("status", "pending")), fields=["next_at"], name="delivery_due"),
+            index=models.Index(condition=models.Q(("state", "pending")), fields=["next_at"], name="delivery_due"),
         ),
         migrations.AddConstraint(
             model_name="webhookdelivery",
@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="webhookdelivery",
             constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["pending", "delivered", "failed"])), name="delivery_state_known"
+                condition=models.Q(("state__in", ["pending", "delivered", "failed"])), name="delivery_state_known"
             ),
         ),
     ]

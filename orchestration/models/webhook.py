@@ -59,7 +59,7 @@ class WebhookDelivery(models.Model):
     seq = models.PositiveBigIntegerField(null=True, blank=True)  # of the event
     task_id = models.UUIDField(null=True, blank=True)
     body = models.TextField()  # JSON text as it is sent and signed
-    status = models.CharField(max_length=16, choices=STATE_CHOICES, default=DeliveryState.PENDING.value)
+    state = models.CharField(max_length=16, choices=STATE_CHOICES, default=DeliveryState.PENDING.value)
     attempts = models.PositiveIntegerField(default=0)  # tries since it was made or sent again by hand
     next_at = models.DateTimeField(null=True, blank=True)  # of a pending one: not before
     last_at = models.DateTimeField(null=True, blank=True)  # the newest try
@@ -75,13 +75,13 @@ class WebhookDelivery(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["webhook", "run_id", "seq"], name="delivery_once_per_event"),
             models.CheckConstraint(
-                condition=models.Q(status__in=[state.value for state in DeliveryState]), name="delivery_state_known"
+                condition=models.Q(state__in=[state.value for state in DeliveryState]), name="delivery_state_known"
             ),
         ]
         indexes = [
             models.Index(fields=["webhook", "-id"], name="delivery_by_webhook"),
             models.Index(
-                fields=["next_at"], condition=models.Q(status=DeliveryState.PENDING.value), name="delivery_due"
+                fields=["next_at"], condition=models.Q(state=DeliveryState.PENDING.value), name="delivery_due"
             ),
         ]
 
