@@ -69,6 +69,21 @@ class TaskChangeBody(Body):
     version = Whole(required=False, help_text="Instead of If-Match")
 
 
+class DependencyChangeBody(Body):
+    required = Flag(required=False, help_text="false: it only has to end")  # type: ignore[assignment]
+    map = Object(required=False, allow_null=True, help_text="Input field -> path in the result")
+    version = Whole(required=False, min_value=1, max_value=2**31 - 1, help_text="Of the task; instead of If-Match")
+
+    def get_fields(self) -> dict[str, Any]:
+        """With `as`, which is no name in Python."""
+        key = Text(required=False, allow_null=True, help_text="The input that takes the whole result")
+        return {**super().get_fields(), "as": key}
+
+
+class DependencyBody(DependencyChangeBody):
+    depends_on = Id(help_text="Id of another task of the tree")
+
+
 class ImportBody(Body):
     text = Text(help_text="A tree as JSON or YAML text")
     format = Choice(choices=["auto", "json", "yaml"], default="auto")

@@ -119,8 +119,16 @@ class DependencyShape(Shape):
     depends_on = serializers.UUIDField(source="depends_on_id")
     position = Count()
     required = serializers.BooleanField()  # type: ignore[assignment]
-    map = serializers.JSONField()
-    as_key = serializers.CharField(allow_null=True)
+    map = serializers.JSONField(help_text="Input field -> path in the result; or null")
+
+    def get_fields(self) -> dict[str, Any]:
+        """With `as`, which is no name in Python."""
+        key = serializers.CharField(source="as_key", allow_null=True, help_text="The input that takes the result")
+        return {**super().get_fields(), "as": key}
+
+
+class TaskDependencyShape(DependencyShape):
+    version = Count(source="task.version", help_text="Of the task that waits")
 
 
 class RunShape(Shape):

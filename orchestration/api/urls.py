@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from orchestration.api.views import bulk, catalogue, clones, explain, runs, tasks, tokens, trees
+from orchestration.api.views import bulk, catalogue, clones, dependencies, explain, runs, tasks, tokens, trees
 
 V1 = "api/v1/"
 TREE, TASK, RUN = f"{V1}trees/<int:tree_id>/", f"{V1}tasks/<uuid:task_id>/", f"{V1}runs/<int:run_id>/"
@@ -29,6 +29,8 @@ urlpatterns = [
     path(f"{TASK}priority/", tasks.TaskPriority.as_view(), name="api_task_priority"),
     path(f"{TASK}attempts/", tasks.TaskAttempts.as_view(), name="api_task_attempts"),
     path(f"{TASK}attempts/<int:number>/", tasks.TaskAttempt.as_view(), name="api_task_attempt"),
+    path(f"{TASK}dependencies/", dependencies.TaskDependencies.as_view(), name="api_task_dependencies"),
+    path(f"{TASK}dependencies/<uuid:other_id>/", dependencies.TaskDependency.as_view(), name="api_task_dependency"),
     path(f"{TASK}explain/", explain.TaskExplain.as_view(), name="api_task_explain"),
     path(f"{TASK}copy/", clones.TaskCopy.as_view(), name="api_task_copy"),
     path(f"{TASK}link/", clones.TaskLink.as_view(), name="api_task_link"),

@@ -11,7 +11,7 @@ from django.test import Client
 
 from orchestration.domain.ready_queue import Slots
 from orchestration.domain.work import Ending, Outcome
-from orchestration.models import AuditEntry, Run, Task, Tree
+from orchestration.models import AuditEntry, Dependency, Run, Task, Tree
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.transitions import Transitions
 from tests.api.conftest import Api, error_of
@@ -66,12 +66,23 @@ def scenario_BI_018(api, tree):
     assert refusal(answer) == (413, "body_too_large")
 
 
+def edge(api, waiting, awaited):
+    return api.post(f"tasks/{waiting.pk}/dependencies/", {"depends_on": str(awaited.pk)})
+
+
 def scenario_BI_092(api, tree):
-    """There is no route that adds an edge, so no two of them can meet."""
-    assert refusal(api.post(f"trees/{tree.pk}/dependencies/", {})) == (405, "method_not_allowed")
+    """One after the other here; really at once, 50 times: test_dependencies."""
+    one, two = task_named(tree, "Report"), task_named(tree, "load")
+    assert edge(api, one, two).status_code == 201
+    answer = edge(api, two, one)
+    assert refusal(answer) == (400, "cycle")
+    assert "load waits for Report waits for load" in error_of(answer)["message"]
+    assert Dependency.objects.filter(task__in=[one, two]).count() == 1
 
 
-scenario_BI_093 = scenario_BI_092
+def scenario_BI_093(api, tree):
+    started(tree)
+    assert refusal(edge(api, task_named(tree, "Report"), task_named(tree, "load"))) == (409, "run_active")
 
 
 def scenario_BI_097(api, tree):

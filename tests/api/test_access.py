@@ -21,6 +21,7 @@ MAKE = (401, 403, 201, 201, 201, 403, 403)  # everybody with a role that creates
 EDIT = (401, 404, 200, 404, 200, 403, 403)
 RUN = (401, 404, 200, 404, 200, 403, 200)
 CLONE = (401, 404, 201, 404, 201, 403, 403)
+GONE = (401, 404, 204, 404, 204, 403, 403)
 NONE = (404,) * 7
 AUDIT = (401, 403, 403, 403, 200, 403, 403)
 # (method, name of the address): answers for CAST, in that order
@@ -32,7 +33,7 @@ MATRIX = {
     ("POST", "api_tree_bulk"): (401, 200, 200, 200, 200, 403, 200),  # an outcome per tree: test_resources
     ("GET", "api_tree"): OWN,
     ("PATCH", "api_tree"): EDIT,
-    ("DELETE", "api_tree"): (401, 404, 204, 404, 204, 403, 403),
+    ("DELETE", "api_tree"): GONE,
     ("GET", "api_tree_tasks"): OWN,
     ("GET", "api_tree_dependencies"): OWN,
     ("GET", "api_tree_runs"): OWN,
@@ -48,6 +49,11 @@ MATRIX = {
     ("GET", "api_task_attempts"): OWN,
     ("GET", "api_task_attempt"): (401, 404, 404, 404, 404, 404, 404),  # nothing has run
     ("GET", "api_task_explain"): OWN,
+    ("GET", "api_task_dependencies"): OWN,
+    ("POST", "api_task_dependencies"): CLONE,
+    ("GET", "api_task_dependency"): OWN,
+    ("PATCH", "api_task_dependency"): EDIT,
+    ("DELETE", "api_task_dependency"): GONE,
     ("POST", "api_task_copy"): CLONE,
     ("POST", "api_task_link"): (401, 404, 409, 404, 403, 403, 403),  # not completed; staff may not link others' work
     ("POST", "api_task_archive"): (401, 404, 409, 404, 409, 403, 403),
@@ -99,18 +105,21 @@ def request_for(tree, method, name, token_id):
     run = run_start(user=tree.owner, tree_id=tree.pk).pk if name in NEEDS_RUN else 0
     load = str(task_named(tree, "load").pk)
     trees, tasks, runs = f"trees/{tree.pk}/", f"tasks/{load}/", f"runs/{run}/"
+    edge = f"tasks/{task_named(tree, 'send').pk}/dependencies/{load}/"
     word = name.removeprefix("api_").replace("_", "-")
     special = {
         "api_root": "", "api_tree": trees, "api_task": tasks, "api_run": runs, "api_trees": "trees/",
         "api_tree_import": "trees/import/", "api_tree_bulk": "trees/bulk/", "api_tree_dry_run": f"{trees}dry-run/",
         "api_task_attempt": f"{tasks}attempts/1/", "api_compare": f"compare/?a={run}&b={run}",
         "api_executor": "executors/noop/", "api_token": f"tokens/{token_id}/", "api_docs": "/api/docs/",
-        "api_unknown": "nonsense/",
+        "api_unknown": "nonsense/", "api_task_dependency": edge,
     }  # fmt: skip
     bodies = {
         "api_trees": {"tasks": [{"name": "x"}]}, "api_tree_import": {"text": '[{"name": "x"}]'},
         "api_tree_bulk": {"action": "run", "ids": []}, "api_tree": {"labels": ["x"]},
         "api_tree_limit": {"max_parallel": 1}, "api_task": {"priority": 1, "version": 1},
+        "api_task_dependencies": {"depends_on": str(task_named(tree, "Report").pk)},
+        "api_task_dependency": {"required": False, "version": 1},
         "api_task_priority": {"priority": 1}, "api_task_mixed": {"link_ids": [load]}, "api_tokens": {"name": "x"},
     }  # fmt: skip
     groups = {"tree": trees, "task": tasks, "run": runs}

@@ -31,7 +31,6 @@ HERE_TESTED = [entry for entry in ENTRIES if entry["group"] not in ELSEWHERE]
 MOST = 10_000  # tasks in a tree
 SLOW = {"BI-088", "BI-080", "BI-094"}  # 10,000 tasks: five seconds instead of two
 NO_SECRETS = "tasks have no field for secrets: it is refused like any unknown one, so nothing can leak"
-NO_EDGES = "dependencies are given when a tree is created and not edited one by one: there is no such route"
 DIFFERS: dict[str, tuple[int, str, str]] = {
     "BI-062": (400, "unknown_executor", "there is no executor 'shell'; `command` is off until the settings allow it"),
     "BI-064": (201, "", "dependencies may fill inputs in: they are checked when an attempt starts"),
@@ -61,8 +60,6 @@ def to_request(target: str, body: Any, tree: Tree) -> Sent:
         return Sent("post", "trees/", tree_body(body))
     if target == "update_task":
         return Sent("patch", f"tasks/{load}/", body, {"If_Match": '"1"'})
-    if target == "add_dependency":
-        return Sent("post", f"trees/{tree.pk}/dependencies/", body)
     if target == "list":
         return Sent("get", f"trees/?{body['query']}" if body else "trees/")
     raise AssertionError(f"no request for {target}")
