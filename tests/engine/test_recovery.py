@@ -134,3 +134,21 @@ def test_stopping_at_any_moment_leaves_nothing_in_progress(tmp_path):
     assert set(Attempt.objects.values_list("try_number", flat=True)) == {1}
     assert not Event.objects.filter(run=run, kind="late_result").exists()
     verify(run.pk)
+
+
+def test_a_task_that_lost_its_readiness_in_a_busy_run_runs_anyway(tmp_path, caplog):
+    slow = task("slow", executor="simulate", inputs={"duration_s": 600}, priority=0)
+    tree = make_tree(task("root", executor=""), slow, task("lost"))
+    run = run_start(user=make_user(), tree_id=tree.pk)
+    with EngineThread(tmp_path, async_slots=1):
+        until(lambda: status_of(tree, "slow") == "in_progress", "the start")
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE orchestration_task SET ready_at = NULL WHERE id = %s", [task_named(tree, "lost").pk.hex]
+            )
+        until(lambda: task_named(tree, "lost").ready_at, "that the sweep makes it ready again")
+        task_cancel(user=tree.owner, task_id=task_named(tree, "slow").pk)
+        assert ended(run).status == "failed"
+        assert status_of(tree, "lost") == "completed"
+    assert "work was overlooked" in caplog.text
+    verify(run.pk)

@@ -9,7 +9,7 @@ from orchestration.domain.ready_queue import Slots
 from orchestration.domain.work import Ending, Outcome
 from orchestration.models import Attempt, Event, Run, Task
 from orchestration.services.runs import run_cancel, run_start
-from orchestration.services.transitions import Transitions
+from orchestration.services.transitions import OVERLOOKED, Transitions
 from tests.factories import make_tree, make_user, task, task_named
 from tests.support_fold import verify
 
@@ -135,4 +135,46 @@ def test_the_sweep_finds_a_run_in_which_nothing_moves(run, caplog):
     engine.apply([], Slots())
     Task.objects.filter(run=run).update(ready_at=None)
     assert engine.apply([], Slots(0, 9), sweep=True).works, "it starts again"
-    assert "nothing in progress or ready" in caplog.text
+    assert "work was overlooked" in caplog.text
+
+
+LOSE = "UPDATE orchestration_task SET ready_at = NULL WHERE id = %s"
+
+
+def lose_ready(task_id):
+    with connection.cursor() as cursor:
+        cursor.execute(LOSE, [task_named(Run.objects.get().tree, task_id).pk.hex])
+
+
+@pytest.mark.parametrize("forgotten", [False, True], ids=["rows alone", "memory too"])
+def test_the_sweep_finds_work_that_was_overlooked(caplog, forgotten):
+    tree = make_tree(task("root", executor=""), task("a"), task("b"), task("c", after=["a"]), task("d", optional=["a"]))
+    run = run_start(user=make_user(), tree_id=tree.pk)
+    engine = new_engine()
+    (first,) = engine.apply([], Slots(0, 1)).works
+    lose_ready("b")
+    if forgotten:
+        engine._ready._heaps.clear()
+    engine.apply([], Slots(), sweep=True)
+    assert "work was overlooked" in caplog.text
+    assert task_named(tree, "b").ready_at is not None
+    caplog.clear()
+    works = [first]
+    while works:  # at every step there is work under way: the run as a whole is never stuck
+        works = [w for work in works for w in engine.apply([completed(work)], Slots(0, 1), sweep=True).works]
+    run.refresh_from_db()
+    assert (run.status, run.completed) == ("completed", 5)
+    assert not caplog.records, "a healthy run gives the sweep nothing to do"
+    verify(run.pk)
+
+
+def test_the_sweep_looks_at_tasks_by_index_only():
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {OVERLOOKED}")
+            plan = [row[3] for row in cursor.fetchall()]
+            assert not [step for step in plan if step.startswith("SCAN")]
+            assert any("SEARCH u USING INDEX" in step and "(id=?)" in step for step in plan)
+        else:
+            cursor.execute(f"EXPLAIN {OVERLOOKED}")
+            assert "SubPlan" in str(cursor.fetchall())
