@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from orchestration.api.parsing import Body, Choice, Flag, Id, Object, Text, Whole
 from orchestration.domain.states import Mode
+from orchestration.models import TreeShare
 from orchestration.models.token import READ, SCOPES
 
 MODES = [str(m) for m in Mode]
@@ -149,6 +150,14 @@ class BulkBody(Body):
         if ("ids" in attrs) == ("filter" in attrs):
             raise serializers.ValidationError({"ids": "give either ids or a filter"}, code="required")
         return attrs
+
+
+class RightBody(Body):
+    right = Choice(choices=[right for right, _ in TreeShare.RIGHTS], help_text="run includes view")
+
+
+class ShareBody(RightBody):
+    username = Text(allow_blank=False, max_length=150, help_text="What they sign in with")
 
 
 class TokenBody(Body):

@@ -9,11 +9,13 @@ from typing import Any
 from rest_framework import serializers
 
 from orchestration.domain.states import Mode, Origin, Status
+from orchestration.models import TreeShare
 from orchestration.models.token import SCOPES
 
 STATUSES = [str(s) for s in Status]
 ENDS = [s for s in STATUSES if s != Status.PENDING]
 ORIGINS = [str(o) for o in Origin]
+RIGHTS = [right for right, _ in TreeShare.RIGHTS]
 MODES = [str(m) for m in Mode]
 Count = serializers.IntegerField
 Time = serializers.DateTimeField
@@ -222,6 +224,12 @@ class WorkerShape(Shape):
     started_at = Time()
     heartbeat_at = Time()
     stopped_at = Time(allow_null=True)
+
+
+class ShareShape(Shape):
+    id = serializers.IntegerField()
+    username = serializers.CharField(source="user.username")
+    right = serializers.ChoiceField(choices=RIGHTS)
 
 
 class TokenShape(Shape):

@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
-from orchestration.api.views import bulk, catalogue, clones, dependencies, explain, runs, tasks, tokens, trees
+from orchestration.api.views import bulk, catalogue, clones, dependencies, explain, runs, shares, tasks, tokens, trees
 
 V1 = "api/v1/"
 TREE, TASK, RUN = f"{V1}trees/<int:tree_id>/", f"{V1}tasks/<uuid:task_id>/", f"{V1}runs/<int:run_id>/"
@@ -21,6 +21,8 @@ urlpatterns = [
     path(f"{TREE}dependencies/", trees.TreeDependencies.as_view(), name="api_tree_dependencies"),
     path(f"{TREE}runs/", runs.TreeRuns.as_view(), name="api_tree_runs"),
     path(f"{TREE}limit/", trees.TreeLimit.as_view(), name="api_tree_limit"),
+    path(f"{TREE}shares/", shares.TreeShares.as_view(), name="api_tree_shares"),
+    path(f"{TREE}shares/<int:share_id>/", shares.TreeShareDetail.as_view(), name="api_tree_share"),
     path(f"{TREE}export/", trees.TreeExport.as_view(), name="api_tree_export"),
     path(f"{TREE}dry-run/", explain.TreeDryRun.as_view(), name="api_tree_dry_run"),
     path(f"{V1}tasks/", tasks.TaskList.as_view(), name="api_tasks"),

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from orchestration.domain.states import Mode, Origin, Status
-from orchestration.models import ApiToken, Attempt, AuditEntry, Dependency, Run, Task, Tree
+from orchestration.models import ApiToken, Attempt, AuditEntry, Dependency, Run, Task, Tree, TreeShare
 from orchestration.selectors.access import runs_for_read, trees_for_read
 from orchestration.selectors.api_lists import Filter, Listing, Order, choice, flag, moment, uuid, whole, words
 
@@ -56,6 +56,11 @@ def attempts(user: Any) -> QuerySet[Attempt]:
 def tokens(user: Any) -> QuerySet[ApiToken]:
     """The tokens of *user*."""
     return ApiToken.objects.filter(user=user)
+
+
+def shares(tree: Tree) -> QuerySet[TreeShare]:
+    """With whom *tree* is shared."""
+    return TreeShare.objects.filter(tree=tree).select_related("user")
 
 
 def audit_entries() -> QuerySet[AuditEntry]:
@@ -160,6 +165,16 @@ ATTEMPTS = Listing(
     filters={"task": BY_TASK, "run": BY_RUN, "status": _status(ENDS), "executor": BY_EXECUTOR},
     orders={"id": ID, "started_at": Order("started_at", moment)},
     default="-id",
+)
+SHARES = Listing(
+    filters={
+        "username": Filter(words, lambda rows, v: rows.filter(user__username=v), "Name of the user"),
+        "right": choice(
+            [right for right, _ in TreeShare.RIGHTS], lambda rows, v: rows.filter(right=v), "What they may"
+        ),
+    },
+    orders={"id": ID},
+    default="id",
 )
 TOKENS = Listing(filters={"id": BY_ID}, orders={"id": ID}, default="-id")
 AUDIT = Listing(

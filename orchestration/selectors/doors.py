@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orchestration.domain.errors import Forbidden
+from orchestration.domain.errors import Forbidden, NotFound
 from orchestration.models import ApiToken, AuditEntry, Tree, TreeShare
 
 PAGE = 50
@@ -33,6 +33,24 @@ def tokens_of(user: Any) -> list[ApiToken]:
 def shares_of(tree: Tree) -> list[TreeShare]:
     """With whom the tree is shared, by name."""
     return list(TreeShare.objects.filter(tree=tree).select_related("user").order_by("user__username"))
+
+
+def share_with(tree: Tree, username: str) -> TreeShare | None:
+    """The share of that user, if there is one."""
+    if "\x00" in username:
+        return None
+    return TreeShare.objects.filter(tree=tree, user__username=username.strip()[:150]).first()
+
+
+def share_of(tree: Tree, share_id: int) -> TreeShare:
+    """The share of the tree with its user. Raises NotFound."""
+    try:
+        found = TreeShare.objects.select_related("user").filter(tree=tree, pk=share_id).first()
+    except OverflowError:
+        found = None
+    if found is None:
+        raise NotFound(f"no share {share_id}")
+    return found
 
 
 def may_audit(user: Any) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from orchestration.domain.errors import Invalid, NotFound, Problem
+from orchestration.domain.errors import Invalid, Problem
 from orchestration.models import TreeShare
 from orchestration.selectors.access import tree_for_write
+from orchestration.selectors.doors import share_of
 from orchestration.services import audit
 
 MAX_SHARES = 500  # per tree
@@ -48,12 +49,7 @@ def share_remove(*, user: Any, tree_id: int, share_id: int, ip: str = "") -> str
     Effects: the share goes, an audit entry.
     """
     tree = tree_for_write(user, tree_id)
-    try:
-        share = TreeShare.objects.select_related("user").filter(tree=tree, pk=share_id).first()
-    except OverflowError:
-        share = None
-    if share is None:
-        raise NotFound(f"no share {share_id}")
+    share = share_of(tree, share_id)
     name = share.user.get_username()
     share.delete()
     details = {"user": share.user_id, "username": name}

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import get_resolver
 
-from orchestration.models import ApiToken, AuditEntry, Tree
+from orchestration.models import ApiToken, AuditEntry, Tree, TreeShare
 from orchestration.services.runs import run_start
 from orchestration.services.tokens import token_create
 from tests.api.conftest import Api, error_of, with_token
@@ -39,6 +39,11 @@ MATRIX = {
     ("GET", "api_tree_runs"): OWN,
     ("POST", "api_tree_runs"): (401, 404, 202, 404, 202, 403, 202),
     ("POST", "api_tree_limit"): EDIT,
+    ("GET", "api_tree_shares"): OWN,  # not those with whom it is shared: test_shares
+    ("POST", "api_tree_shares"): CLONE,
+    ("GET", "api_tree_share"): OWN,
+    ("PATCH", "api_tree_share"): EDIT,
+    ("DELETE", "api_tree_share"): GONE,
     ("GET", "api_tree_export"): OWN,
     ("GET", "api_tree_dry_run"): OWN,
     ("GET", "api_tasks"): OPEN,
@@ -88,6 +93,7 @@ def world():
     ann = make_user("ann")
     tree = make_tree(task("Report", executor=""), task("load"), task("send", after=["load"]), owner=ann)
     make_user("viewer", role="viewer")
+    TreeShare.objects.create(tree=tree, user=make_user("friend"))
     make_user("stranger")
     User.objects.create_superuser("boss", password="secret")
     return tree
@@ -113,12 +119,14 @@ def request_for(tree, method, name, token_id):
         "api_task_attempt": f"{tasks}attempts/1/", "api_compare": f"compare/?a={run}&b={run}",
         "api_executor": "executors/noop/", "api_token": f"tokens/{token_id}/", "api_docs": "/api/docs/",
         "api_unknown": "nonsense/", "api_task_dependency": edge,
+        "api_tree_share": f"{trees}shares/{tree.shares.get().pk}/",
     }  # fmt: skip
     bodies = {
         "api_trees": {"tasks": [{"name": "x"}]}, "api_tree_import": {"text": '[{"name": "x"}]'},
         "api_tree_bulk": {"action": "run", "ids": []}, "api_tree": {"labels": ["x"]},
         "api_tree_limit": {"max_parallel": 1}, "api_task": {"priority": 1, "version": 1},
         "api_task_dependencies": {"depends_on": str(task_named(tree, "Report").pk)},
+        "api_tree_shares": {"username": "stranger", "right": "view"}, "api_tree_share": {"right": "run"},
         "api_task_dependency": {"required": False, "version": 1},
         "api_task_priority": {"priority": 1}, "api_task_mixed": {"link_ids": [load]}, "api_tokens": {"name": "x"},
     }  # fmt: skip
