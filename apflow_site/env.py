@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -72,3 +73,22 @@ def env_limits(name: str) -> dict[str, int]:
             raise ImproperlyConfigured(f"{name}: '{word}' is not of the form executor=number (number at least 1)")
         limits[key.strip()] = int(number)
     return limits
+
+
+def env_pairs(name: str) -> dict[str, str]:
+    """Pairs of variable *name*, written `http=net,command=shell`. Raises ImproperlyConfigured for anything else."""
+    pairs: dict[str, str] = {}
+    for word in env_list(name):
+        key, _, value = (part.strip() for part in word.partition("="))
+        if not key or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value):
+            raise ImproperlyConfigured(f"{name}: '{word}' is not of the form executor=queue (letters, digits, _ and -)")
+        pairs[key] = value
+    return pairs
+
+
+def env_choice(name: str, choices: tuple[str, ...]) -> str:
+    """Variable *name*, one of *choices*; the first of them when it is not set. Raises ImproperlyConfigured."""
+    text = os.environ.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name}={text!r}: write one of {', '.join(choices)}")
+    return text

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from apflow_site.env import env_bool, env_float, env_int, env_limits, env_list, env_str
+from apflow_site.env import env_bool, env_choice, env_float, env_int, env_limits, env_list, env_pairs, env_str
 from apflow_site.secret import secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -228,6 +228,8 @@ ORCHESTRATION: dict[str, Any] = {
     "shutdown_s": env_float("APFLOW_SHUTDOWN_S", 30.0),
     "recovery_limit": env_int("APFLOW_RECOVERY_LIMIT", 3),
     "executor_limits": env_limits("APFLOW_EXECUTOR_LIMITS"),
+    "queues": env_pairs("APFLOW_QUEUES"),
+    "dispatch": env_choice("APFLOW_DISPATCH", ("here", "workers")),
     "ageing_s": env_float("APFLOW_AGEING_S", 0.0),
     "default_timeout_s": env_float("APFLOW_DEFAULT_TIMEOUT_S", 0.0),
     "http_allow": env_list("APFLOW_HTTP_ALLOW"),

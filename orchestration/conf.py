@@ -21,6 +21,8 @@ class Conf:
     shutdown_s: float = 30.0  # how long a graceful stop waits for running tasks
     recovery_limit: int = 3  # how often one task of a run is taken over from a dead engine before it fails
     executor_limits: dict[str, int] = field(default_factory=dict)  # executor -> attempts of it at a time
+    queues: dict[str, str] = field(default_factory=dict)  # executor -> queue of its attempts, else "default"
+    dispatch: str = "here"  # where the engine of `up` has attempts run: here, or with `workers` (PostgreSQL)
     ageing_s: float = 0.0  # waiting this long is worth one step of priority; 0 = priorities never yield
     default_timeout_s: float = 0.0  # for tasks without timeout_s; 0 = none
     max_inputs_bytes: int = 256 * KIB  # inputs and params of one task, as JSON text

@@ -82,3 +82,8 @@ class Outcome:
     retryable: bool = True  # False for validation errors: another attempt cannot help
     progress: float = 0.0  # 0.0..1.0, only with PROGRESS
     message: str = ""
+
+    @property
+    def ends(self) -> bool:
+        """Whether the attempt is over with this."""
+        return self.ending != Ending.PROGRESS

@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from orchestration.domain.changes import Changes
-from orchestration.domain.ready_queue import ReadyQueue, Rules, Slots
+from orchestration.domain.ready_queue import ReadyQueue, Room, Rules, Seats
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
@@ -28,6 +28,7 @@ from orchestration.domain.work import Ending, Outcome, Work
 from orchestration.models import Run
 from orchestration.publishing import publisher
 from orchestration.services.claiming import collect_results, make_claim
+from orchestration.services.exchange import Exchange
 from orchestration.services.transitions_load import StaleState, load_run
 from orchestration.services.transitions_store import store, stored
 from orchestration.services.transitions_verbs import note
@@ -58,6 +59,7 @@ join, so that no planner begins with it.
 class Applied:
     """What one transaction did."""
 
+    collected: list[Outcome] = field(default_factory=list)  # reports of other processes that were taken in
     works: list[Work] = field(default_factory=list)  # started durably: run them now
     stops: list[tuple[str, int]] = field(default_factory=list)  # (task id, attempt) asked to stop
     runs: list[int] = field(default_factory=list)  # runs that changed
@@ -79,12 +81,14 @@ class Transitions:
         recovery_limit: int,
         default_timeout_s: float = 0.0,
         rules: Rules | None = None,
+        exchange: Exchange | None = None,
     ) -> None:
-        self.worker = worker
+        self.worker = worker  # who runs what is started; "" = whoever picks it up
         self.lease_s = lease_s
         self.recovery_limit = recovery_limit
         self.default_timeout_s = default_timeout_s
         self._rules = rules or Rules()
+        self._exchange = exchange
         self._order = itertools.count()
         self._unreadable: dict[int, int] = {}  # run -> seq at which its rows made no sense; tried again by the sweep
         self._parked: list[Outcome] = []  # reports about these
@@ -98,8 +102,8 @@ class Transitions:
 
     # -- the one transaction ---------------------------------------------------------------------------------------
 
-    def apply(self, outcomes: Sequence[Outcome], free: Slots, *, sweep: bool = False) -> Applied:
-        """Commit *outcomes*, settle what depends on them, and start up to *free* ready tasks, best first over all runs.
+    def apply(self, outcomes: Sequence[Outcome], seats: Seats, *, sweep: bool = False) -> Applied:
+        """Commit *outcomes*, settle what depends on them, start what *seats* have room for, best first over all runs.
 
         *sweep*: also look in the rows for work that was overlooked. Raises DatabaseError (nothing written).
         Effects: task, attempt, event and run rows; nudges to viewers after the commit.
@@ -107,10 +111,10 @@ class Transitions:
         outcomes = [*self._parked, *outcomes]
         try:
             try:
-                applied, written = self._transaction(outcomes, free, sweep=sweep)
+                applied, written = self._transaction(outcomes, seats, sweep=sweep)
             except StaleState:
                 self.reset()
-                applied, written = self._transaction(outcomes, free, sweep=sweep)
+                applied, written = self._transaction(outcomes, seats, sweep=sweep)
         except BaseException:
             self.reset()
             raise
@@ -123,25 +127,32 @@ class Transitions:
         applied.active = len(self._states)
         applied.waiting = len(self._ready)
         applied.unreadable = sorted(self._unreadable)
-        self._parked = [outcome for outcome in outcomes if outcome.run_id in self._unreadable]
+        told = [*outcomes, *applied.collected]
+        self._parked = [outcome for outcome in told if outcome.run_id in self._unreadable]
         publisher.send(applied.runs)
         return applied
 
     def _transaction(
-        self, outcomes: Sequence[Outcome], free: Slots, *, sweep: bool
+        self, outcomes: Sequence[Outcome], seats: Seats, *, sweep: bool
     ) -> tuple[Applied, list[tuple[RunState, Changes]]]:
         applied = Applied()
         now = timezone.now()
         lease_until = now + timedelta(seconds=self.lease_s)
         with transaction.atomic(durable=True):
             self._synchronise(applied, now, sweep=sweep)
-            for outcome in outcomes:
+            if self._exchange is not None:
+                applied.collected = self._exchange.collect(sweep=sweep)
+                lease_until += self._exchange.clock_ahead
+            told = [*outcomes, *applied.collected]
+            for outcome in told:
                 self._report(outcome, now)
             self._wake_retries(applied, now)
-            self._claim(applied, Slots(free.process, free.asynchronous), now)
+            self._claim(applied, seats.after(told), now)
             written = [(state, state.take_changes()) for state in self._states.values() if state.changes]
             for state, changes in written:
                 store(state, changes, now, worker=self.worker, lease_until=lease_until)
+            if self._exchange is not None and applied.works:
+                self._exchange.dispatch(applied.works)
         return applied, written
 
     def _synchronise(self, applied: Applied, now: datetime, *, sweep: bool) -> None:
@@ -231,15 +242,14 @@ class Transitions:
                 self._collect(state)
             heapq.heappop(self._retries)
 
-    def _claim(self, applied: Applied, free: Slots, now: datetime) -> None:
+    def _claim(self, applied: Applied, free: Room, now: datetime) -> None:
         while picked := self._ready.pick(free, self._running):
             results = collect_results(picked)
             for state, task in picked:
                 work = make_claim(state, task, results, now, default_timeout_s=self.default_timeout_s)
                 if work is not None:
                     applied.works.append(work)
-                    free.process -= task.isolated
-                    free.asynchronous -= not task.isolated
+                    free.take(task.isolated, self._rules.queue_of(task.executor))
                 self._collect(state)
 
     def _is_current(self, state: RunState) -> bool:
