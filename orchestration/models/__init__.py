@@ -14,6 +14,7 @@ from orchestration.models.share import TreeShare
 from orchestration.models.task import Task
 from orchestration.models.token import ApiToken
 from orchestration.models.tree import Tree
+from orchestration.models.trigger import Trigger, TriggerUse
 from orchestration.models.webhook import Webhook, WebhookCursor, WebhookDelivery
 from orchestration.models.worker import Worker
 
@@ -35,6 +36,8 @@ __all__ = [
     "Tree",
     "TreeDraft",
     "TreeShare",
+    "Trigger",
+    "TriggerUse",
     "Webhook",
     "WebhookCursor",
     "WebhookDelivery",

@@ -20,6 +20,7 @@ class Run(models.Model):
     overrides = models.JSONField(default=dict, blank=True)  # task id -> {inputs, priority, timeout_s} for this run
     retry_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retries")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    started_via = models.CharField(max_length=120, blank=True, default="")  # "trigger nightly"; "" = by that person
     seq = models.PositiveBigIntegerField(default=0)
     # counts over the scope; the rest of `total` is pending
     total = models.PositiveIntegerField(default=0)
