@@ -47,6 +47,12 @@ class ApiView(APIView):
             request.META["CONTENT_LENGTH"] = str(len(request.body))
         return super().initialize_request(request, *args, **kwargs)
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Raises Invalid for an Idempotency-Key that is none, also where nothing is written, as in previews."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and "Idempotency-Key" in request.headers:
+            idempotency.check_key(request.headers["Idempotency-Key"])
+
     def body(self, shape: type[Body]) -> dict[str, Any]:
         """The checked fields of the request. Raises Invalid."""
         return read(shape, self.request.data)
@@ -74,7 +80,7 @@ class ApiView(APIView):
         return Response(shape(row, only=fields).data, headers=headers)
 
     def commit(self, action: str, do: Callable[[], Done], *, status: int = 200) -> Response:
-        """The answer of *do*, carried out in one transaction with its audit entry; with an Idempotency-Key, once.
+        """The answer of *do*, carried out in one transaction with its audit entries; with an Idempotency-Key, once.
 
         Raises what *do* raises, TooMany, Conflict (idempotency_conflict), Invalid (the header).
         """
@@ -85,8 +91,10 @@ class ApiView(APIView):
                 headers = {"Idempotent-Replayed": "true"}
                 return Response(claimed.answer, status=claimed.status, headers=headers)
             throttle.write_allowed(self.request.user)
-            done = do()
-            self.note(action, done.target, done.details)
+            with audit.together() as told:
+                done = do()
+                if not told:  # else the service has said more than is known here
+                    self.note(action, done.target, done.details)
             if claimed is not None:
                 idempotency.remember(claimed, status=status, answer=done.data)
         headers = {"Location": done.location} if done.location else {}
@@ -94,10 +102,8 @@ class ApiView(APIView):
 
     def note(self, action: str, target: str, details: Mapping[str, Any]) -> None:
         """An entry of the audit log."""
-        token = getattr(self.request.auth, "pk", None)
-        told = {**details, "token": token} if token else dict(details)
         address = throttle.client_address(self.request)
-        audit.record(actor=self.request.user, action=action, target=target, details=told, ip=address)
+        audit.record(actor=self.request.user, action=action, target=target, details=details, ip=address)
 
     def _claim(self, key: str) -> Any:
         method, path = str(self.request.method), self.request.get_full_path()

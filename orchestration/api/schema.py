@@ -15,7 +15,7 @@ from rest_framework import serializers
 
 from orchestration.api.parsing import Body
 from orchestration.api.shapes import ProblemShape, Shape
-from orchestration.selectors.api_lists import INT_MAX, MAX_CURSOR, MAX_PAGE, MAX_WORDS, Filter, Listing
+from orchestration.selectors.api_lists import INT_MAX, MAX_CURSOR, MAX_FIELDS, MAX_PAGE, MAX_WORDS, Filter, Listing
 from orchestration.services.idempotency import KEY
 
 TYPES: dict[str, Any] = {
@@ -102,9 +102,12 @@ def _header(name: str, pattern: str, help: str) -> OpenApiParameter:
     return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=help)
 
 
-FIELDS = query("fields", "Only these fields, separated by commas", maxLength=MAX_CURSOR)
+FIELDS = query(
+    "fields", "Only these fields, separated by commas", pattern="^ *[a-z_]+ *(, *[a-z_]+ *)*$", maxLength=MAX_FIELDS
+)
 PAGE_SIZE = query("page_size", f"1 to {MAX_PAGE}; 50 unless told", "integer", minimum=1, maximum=MAX_PAGE)
-PAGING = (query("cursor", "From `next` of the page before", maxLength=MAX_CURSOR), PAGE_SIZE, FIELDS)
+CURSOR = query("cursor", "From `next` of the page before", pattern="^[A-Za-z0-9_-]+$", maxLength=MAX_CURSOR)
+PAGING = (CURSOR, PAGE_SIZE, FIELDS)
 IDEMPOTENCY = _header(
     "Idempotency-Key", KEY.pattern, "Sent again with the same body within 24 hours: the same answer, done once"
 )

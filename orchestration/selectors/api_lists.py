@@ -19,7 +19,8 @@ from orchestration.domain.errors import Invalid, Problem
 from orchestration.domain.json_gate import safe_text, text_problem
 
 PAGE, MAX_PAGE = 50, 200
-MAX_CURSOR = 2000
+MAX_CURSOR = 5000  # a name of 255 emoji takes 4,200
+MAX_FIELDS = 2000
 MAX_WORDS = 255
 INT_MAX = 2**63 - 1
 GENERAL = ("cursor", "page_size", "ordering", "fields")
