@@ -35,6 +35,9 @@ class Conf:
     progress_per_s: float = 10.0  # progress reports stored per task
     http_allow: list[str] = field(default_factory=list)  # private networks or host:port that http may reach
     http_ports: list[str] = field(default_factory=lambda: ["80", "443", "8000", "8080", "8443"])
+    webhook_timeout_s: float = 10.0  # one try to deliver, from name look-up to the answer
+    webhook_pauses_s: list[float] = field(default_factory=lambda: [10, 60, 300, 1800, 7200, 21600])  # between tries
+    webhook_failures: int = 10  # deliveries given up in a row until the webhook is switched off
     command_enabled: bool = False
     command_allow: list[str] = field(default_factory=list)  # absolute paths that `command` may start
 

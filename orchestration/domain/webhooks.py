@@ -38,7 +38,7 @@ class DeliveryState(StrEnum):
     FAILED = "failed"  # given up
 
 
-TOPIC_OF = {
+TOPIC_OF: dict[str, Topic] = {
     Kind.RUN_STARTED: Topic.RUN_STARTED,
     Kind.RUN_COMPLETED: Topic.RUN_COMPLETED,
     Kind.RUN_FAILED: Topic.RUN_FAILED,

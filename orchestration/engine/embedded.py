@@ -19,6 +19,7 @@ from orchestration.engine.children import ChildRunner
 from orchestration.engine.lock import EngineHeld, EngineLock
 from orchestration.engine.memory import calm_collector
 from orchestration.engine.runner import Runner
+from orchestration.engine.webhooks import WebhookPump
 from orchestration.engine.writer import Writer
 from orchestration.executors.outcomes import outcome_of_exception
 from orchestration.publishing import publisher
@@ -57,6 +58,7 @@ class EmbeddedEngine:
         self._waiters: dict[int, list[asyncio.Future[Status]]] = {}
         self._flush: asyncio.TimerHandle | None = None
         self._warm: asyncio.Task[ChildRunner] | None = None
+        self._webhooks = WebhookPump()
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
 
@@ -78,6 +80,7 @@ class EmbeddedEngine:
         publisher.bind(self._loop)
         publisher.listen(self._writer.poke)
         self._writer.start()
+        self._webhooks.start()
         if warm:
             self._warm = asyncio.create_task(self._children.start())
 
@@ -94,6 +97,7 @@ class EmbeddedEngine:
         await asyncio.gather(*(running.task for running in self._running.values()), return_exceptions=True)
         self._writer.end()
         await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._webhooks.finish)
         if self._warm is not None:
             self._warm.cancel()
             with contextlib.suppress(asyncio.CancelledError):

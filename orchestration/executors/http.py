@@ -59,7 +59,7 @@ class Http(Executor):
         settings = conf()
         allow = AllowList(settings.http_allow, settings.http_ports)
         started = time.monotonic()
-        async with _client(GuardedBackend(allow, self.resolver), timeout_s) as client:
+        async with guarded_client(GuardedBackend(allow, self.resolver), timeout_s) as client:
             request = _first_request(client, ctx, allow)
             method = request.method
             response = await _follow(client, request, allow, _secret_headers(ctx.inputs))
@@ -84,7 +84,7 @@ async def _follow(
     raise ExecutorError(f"more than {MAX_REDIRECTS} redirects", code="too_many_redirects", retryable=False)
 
 
-def _client(backend: GuardedBackend, timeout_s: float) -> httpx.AsyncClient:
+def guarded_client(backend: GuardedBackend, timeout_s: float) -> httpx.AsyncClient:
     transport = httpx.AsyncHTTPTransport(verify=_tls(), trust_env=False)
     # httpx has no public way to say where a connection goes; only this keeps host name, TLS name and address apart
     transport._pool = httpcore.AsyncConnectionPool(ssl_context=_tls(), network_backend=backend, max_connections=1)
