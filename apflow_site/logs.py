@@ -22,6 +22,11 @@ _request_id: ContextVar[str] = ContextVar("request_id", default="")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
+def request_id() -> str:
+    """The id of the request under way, "" outside of one."""
+    return _request_id.get()
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line; ASCII only, so that no text of a user can begin a line or hide in one."""
 

@@ -40,7 +40,10 @@ def tree_mixed(
     """
     given = list(link_ids)
     made = _mixed(user, task_id, given, recursive, include_upstream, include_dependents, overrides, lock=True)
-    return clone_create(owner=user, source=made.source.tree, origin=made.origin, tasks=made.tasks, edges=made.edges)
+    source = made.source.tree
+    return clone_create(
+        owner=user, source=source, origin=made.origin, tasks=made.tasks, edges=made.edges, action="tree.mixed"
+    )
 
 
 def preview_mixed(

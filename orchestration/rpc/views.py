@@ -25,7 +25,7 @@ from orchestration.rpc.envelope import Call, failed, id_of, read_batch, read_cal
 from orchestration.rpc.events import stream
 from orchestration.rpc.methods import EXECUTE, METHODS, Method, discovery
 from orchestration.rpc.params import Params, invalid
-from orchestration.services import throttle
+from orchestration.services import audit, throttle
 from orchestration.services.tokens import InvalidToken, token_user
 from orchestration.streams import may_read
 
@@ -131,8 +131,10 @@ class Rpc(RpcView):
     def _write(self, method: Method, params: Any) -> Any:
         with transaction.atomic():
             throttle.write_allowed(self.user)
-            result = method.do(self.user, params)
-            self.note(method.name, f"task:{_target(params, result)}", {"door": "apflow"})
+            with audit.together() as told:
+                result = method.do(self.user, params)
+                if not told:
+                    self.note(method.name, f"task:{_target(params, result)}", {})
         return result
 
     def _stream(self, answer: dict[str, Any]) -> StreamingHttpResponse:

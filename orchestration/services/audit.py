@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
@@ -19,31 +22,105 @@ MAX_FAULTS = 20
 CHUNK = 2000
 
 
-@transaction.atomic
+@dataclass(slots=True)
+class Origin:
+    """From where a request comes: what every entry written meanwhile says beside its own details."""
+
+    ip: str = ""
+    request: str = ""  # the id that its log lines and its answer carry
+    door: str = ""  # page, api, apflow, admin ...
+    token: int | None = None  # the API token that it brought
+
+
+_origin: ContextVar[Origin | None] = ContextVar("audit_origin", default=None)
+_together: ContextVar[list[AuditEntry] | None] = ContextVar("audit_together", default=None)
+
+
+@contextmanager
+def during(origin: Origin) -> Iterator[Origin]:
+    """Everything inside is done for a request from *origin*."""
+    token = _origin.set(origin)
+    try:
+        yield origin
+    finally:
+        _origin.reset(token)
+
+
+def by_token(token_id: int) -> None:
+    """The request under way is signed in by that API token."""
+    if (origin := _origin.get()) is not None:
+        origin.token = token_id
+
+
+def act(*, actor: Any, action: str, target: str, details: Mapping[str, Any] | None = None) -> None:
+    """An entry about what a person or program asks for by a request.
+
+    Nothing outside of a request: what the engine, a command or a program of this process does has its own log.
+    """
+    if _origin.get() is not None:
+        record(actor=actor, action=action, target=target, details=details)
+
+
 def record(
     *, actor: Any = None, action: str, target: str = "", details: Mapping[str, Any] | None = None, ip: str = ""
-) -> AuditEntry:
-    """The new last entry. *actor*: a user, or None for nobody known. *details*: JSON data without secrets.
+) -> None:
+    """An entry. *actor*: a user, or None for nobody known. *details*: JSON data without secrets.
 
-    Effects: one entry and the head; writers of entries wait for each other until the transaction ends.
+    Effects: the entry and the head, in the transaction under way; writers of entries wait for each other until it ends.
     """
-    AuditHead.objects.get_or_create(pk=1)
-    head = AuditHead.objects.select_for_update().get(pk=1)
+    origin = _origin.get() or Origin()
     known = actor is not None and actor.is_authenticated
+    told = {"request": origin.request, "door": origin.door, "token": origin.token}
     entry = AuditEntry(
-        seq=head.seq + 1,
         at=timezone.now(),
         actor_id=actor.pk if known else None,
         actor=safe_text(actor.get_username(), MAX_ACTOR) if known else "",
         action=action,
         target=safe_text(target, MAX_TARGET),
-        details=json.dumps(details or {}, sort_keys=True, ensure_ascii=True, default=str),
-        ip=ip,
+        details=_json({**{key: value for key, value in told.items() if value}, **(details or {})}),
+        ip=ip or origin.ip,
     )
-    entry.hash = chained(head.hash, entry)
-    entry.save(force_insert=True)
-    AuditHead.objects.filter(pk=1).update(seq=entry.seq, hash=entry.hash)
-    return entry
+    waiting = _together.get()
+    if waiting is None:
+        _write([entry])
+    else:
+        waiting.append(entry)
+
+
+@contextmanager
+def together() -> Iterator[list[AuditEntry]]:
+    """The entries of what is done inside, written at its end; none when it raises.
+
+    Whoever changes several rows wants this: the head is locked last, so that two transactions cannot wait for each
+    other. May be nested: the outermost writes.
+    """
+    outer, mine = _together.get(), list[AuditEntry]()
+    token = _together.set(mine)
+    try:
+        yield mine
+    finally:
+        _together.reset(token)
+    if outer is not None:
+        outer += mine
+    elif mine:
+        _write(mine)
+
+
+@transaction.atomic
+def _write(entries: list[AuditEntry]) -> None:
+    head = AuditHead.objects.select_for_update().filter(pk=1).first()
+    if head is None:
+        AuditHead.objects.get_or_create(pk=1)
+        head = AuditHead.objects.select_for_update().get(pk=1)
+    for entry in entries:
+        head.seq = entry.seq = head.seq + 1
+        head.hash = entry.hash = chained(head.hash, entry)
+        AuditHead.objects.filter(pk=1).update(seq=head.seq, hash=head.hash)  # the guard lets it go by ones only
+    AuditEntry.objects.bulk_create(entries, batch_size=CHUNK)
+
+
+def _json(details: Mapping[str, Any]) -> str:
+    return json.dumps(details, sort_keys=True, ensure_ascii=True, default=str)
 
 
 def chained(previous: str, entry: AuditEntry) -> str:

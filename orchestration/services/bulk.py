@@ -72,6 +72,8 @@ def operation_abort(*, user: Any, operation_id: int) -> BulkOperation:
         raise Conflict("this operation has ended already", code="already_finished")
     BulkOperation.objects.filter(pk=operation.pk).update(abort_requested=True)
     operation.abort_requested = True
+    details = {"done": operation.done, "total": operation.total}
+    audit.act(actor=user, action="bulk.stop", target=f"operation {operation.pk}", details=details)
     return operation
 
 
@@ -104,6 +106,17 @@ def operation_step(operation_id: int, worker: str, perform: Perform) -> bool:
     actor = User.objects.filter(pk=operation.actor_id or 0, is_active=True).first()
     if operation.abort_requested or actor is None:
         return _finish(operation, OperationState.ABORTED)
+    with audit.during(audit.Origin(request=f"operation:{operation.pk}")), audit.together():
+        _work(operation, actor, perform)
+    if operation.done >= operation.total:
+        return _finish(operation, OperationState.DONE)
+    operation.heartbeat_at = timezone.now()
+    operation.save(update_fields=["done", "failed", "failures", "heartbeat_at"])
+    return True
+
+
+def _work(operation: BulkOperation, actor: User, perform: Perform) -> None:
+    """The next items, until it takes too long. Each has an audit entry of its own."""
     begun = time.monotonic()
     here = operation.ids[operation.done : operation.done + STEP]
     names = _names(operation, here)
@@ -116,11 +129,6 @@ def operation_step(operation_id: int, worker: str, perform: Perform) -> bool:
         if time.monotonic() - begun > STEP_S:
             break
     operation.failures = operation.failures[:KEPT_FAILURES]
-    if operation.done >= operation.total:
-        return _finish(operation, OperationState.DONE)
-    operation.heartbeat_at = timezone.now()
-    operation.save(update_fields=["done", "failed", "failures", "heartbeat_at"])
-    return True
 
 
 def _finish(operation: BulkOperation, state: OperationState) -> bool:
@@ -132,7 +140,7 @@ def _finish(operation: BulkOperation, state: OperationState) -> bool:
 
 def _message(perform: Perform, actor: User, operation: BulkOperation, item: int) -> str:
     try:
-        with transaction.atomic():
+        with transaction.atomic(), audit.together():
             perform(actor, operation, item)
     except OrchestrationError as error:
         return error.message[:500]

@@ -12,7 +12,7 @@ from orchestration.domain.states import TERMINAL, Status
 from orchestration.models import Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
-from orchestration.services import transitions_verbs
+from orchestration.services import audit, transitions_verbs
 
 PRIORITIES = range(4)
 MAX_PARALLEL = 10_000
@@ -34,7 +34,10 @@ def task_prioritise(*, user: Any, task_id: UUID | str, priority: int) -> Task:
             raise Conflict("an archive is frozen: copy it to change it", code="archived")
         if run is not None and task.run_id == run.pk and (task.status in TERMINAL or task.status == Status.IN_PROGRESS):
             raise AlreadyFinished(f"task '{task.name}' is {task.status.replace('_', ' ')} already: nothing to reorder")
+        before = task.priority
         transitions_verbs.prioritise(task, priority, active=run is not None and task.run_id == run.pk)
+        details = {"tree": tree_id, "before": before, "after": priority}
+        audit.act(actor=user, action="task.priority", target=f"task:{task.pk}", details=details)
         if run is not None:
             nudge(run.pk)
     return task
@@ -51,6 +54,8 @@ def tree_limit(*, user: Any, tree_id: int, max_parallel: int) -> Tree:
         tree = access.tree_for_write(user, tree_id)
         if tree.archived_at is not None:
             raise Conflict("an archive is frozen: copy it to change it", code="archived")
+        details = {"before": tree.max_parallel, "after": max_parallel}
         tree.max_parallel = max_parallel
         tree.save(update_fields=["max_parallel"])
+        audit.act(actor=user, action="tree.limit", target=f"tree:{tree.pk}", details=details)
     return tree

@@ -16,7 +16,7 @@ from orchestration.domain.states import TERMINAL, Mode, Status
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
-from orchestration.services import transitions_verbs
+from orchestration.services import audit, transitions_verbs
 from orchestration.services.run_overrides import check_overrides
 
 MAX_REASON = 500  # characters
@@ -59,7 +59,17 @@ def run_start(
             raise Conflict("nothing would run: every task is a link; re-execute the originals", code="nothing_to_run")
         Tree.objects.filter(pk=tree.pk).update(run_count=run.number)
         nudge(run.pk)
+        _note_start(user, run)
     return run
+
+
+def _note_start(user: Any, run: Run) -> None:
+    """An audit entry; what was changed for this run is named, its values are with the attempts."""
+    details = {"tree": run.tree_id, "number": run.number, "mode": str(run.mode), "tasks": run.total}
+    details |= {"chosen": run.chosen[:NAMED]} if run.chosen else {}
+    details |= {"overrides": sorted(run.overrides)[:NAMED]} if run.overrides else {}
+    again = run.mode != Mode.ALL
+    audit.act(actor=user, action="run.retry" if again else "run.start", target=f"run:{run.pk}", details=details)
 
 
 def run_preview(*, user: Any, tree_id: int, mode: str, chosen: Collection[UUID | str] = ()) -> dict[str, Decision]:
@@ -83,6 +93,8 @@ def run_cancel(*, user: Any, run_id: int, reason: str = "") -> Run:
         if run.cancel_requested_at is None:
             Run.objects.filter(pk=run_id).update(cancel_requested_at=timezone.now(), cancelled_by=user, reason=reason)
             transitions_verbs.cancel(run_id, cancel_text(user, reason))
+            details = {"tree": run.tree_id, "number": run.number, "reason": reason}
+            audit.act(actor=user, action="run.cancel", target=f"run:{run_id}", details=details)
         nudge(run_id)
     run.refresh_from_db()
     return run
@@ -103,8 +115,11 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
         if run is None or task.run_id != run.pk:
             raise AlreadyFinished(f"task '{task.name}' is in no active run: there is nothing to cancel")
         ids = _with_descendants(task) if subtree else [task.pk.hex]
+        before = task.status
         transitions_verbs.cancel(run.pk, cancel_text(user, reason), task_ids=ids)
         nudge(run.pk)
+        details = {"run": run.pk, "before": before, "tasks": len(ids), "subtree": subtree, "reason": reason}
+        audit.act(actor=user, action="task.cancel", target=f"task:{task.pk}", details=details)
     task.refresh_from_db()
     return task
 

@@ -11,6 +11,7 @@ from orchestration.domain.errors import Invalid, NotFound, Problem
 from orchestration.domain.json_gate import text_problem
 from orchestration.domain.operations import Kind
 from orchestration.models import Profile, SavedFilter
+from orchestration.services import audit
 
 MAX_NAME = 60
 MAX_QUERY = 600
@@ -55,12 +56,17 @@ def filter_delete(*, user: Any, filter_id: int) -> SavedFilter:
     return saved
 
 
+@transaction.atomic
 def profile_save(*, user: Any, time_zone: str) -> Profile:
     """The profile with another time zone, "" for that of the server. Raises Invalid (no such zone)."""
     if time_zone and time_zone not in available_timezones():
         message = f"there is no time zone '{time_zone[:60]}': choose one of the list"
         raise Invalid([Problem("time_zone", message, "unknown_zone")])
+    before = Profile.objects.filter(user=user).values_list("time_zone", flat=True).first() or ""
     profile, _ = Profile.objects.update_or_create(user=user, defaults={"time_zone": time_zone})
+    if before != time_zone:
+        details = {"time_zone": {"before": before, "after": time_zone}}
+        audit.act(actor=user, action="profile.update", target=f"user:{user.pk}", details=details)
     return profile
 
 

@@ -18,10 +18,12 @@ from orchestration.domain.json_gate import safe_text
 from orchestration.domain.spec import TaskSpec, TreeSpec
 from orchestration.domain.states import Origin
 from orchestration.models import Attempt, Dependency, Task, Tree
+from orchestration.services import audit
 from orchestration.services.rows import db_time, db_uuid, db_uuids, insert_rows
 from orchestration.services.trees import DEPENDENCY_FIELDS, TASK_FIELDS, dependency_rows, task_rows, tree_for_edit
 
 IDS_PER_QUERY = 500
+TOLD = 20  # ids of each kind of change that the audit log names
 DEFINITION = (
     "name", "executor", "priority", "inputs", "params", "schemas", "timeout_s", "max_attempts", "backoff",
 )  # fmt: skip
@@ -95,8 +97,18 @@ def tree_redefine(*, user: User, tree_id: int, version: int, spec: TreeSpec) -> 
     with connection.cursor() as cursor:
         cursor.execute(FORGET_DEPENDENCIES, [tree.pk])
     insert_rows(Dependency, DEPENDENCY_FIELDS, dependency_rows(spec.tasks))
+    before = {"name": tree.name, "version": version, "tasks": tree.task_count}
     tree.refresh_from_db()
+    after = {"name": tree.name, "version": tree.version, "tasks": tree.task_count}
+    audit.act(actor=user, action="tree.redefine", target=f"tree:{tree.pk}", details=_told(changes, before, after))
     return tree
+
+
+def _told(changes: Changes, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"added": changes.added, "changed": changes.changed, "removed": changes.removed}
+    counts = {name: len(ids) for name, ids in kinds.items()}
+    named = {f"{name}_ids": ids[:TOLD] for name, ids in kinds.items() if ids}
+    return {**counts, **named, "before": before, "after": after}
 
 
 def _places(spec: TreeSpec) -> Iterator[tuple[str | None, int, int]]:

@@ -91,6 +91,7 @@ def token_user(secret: str) -> tuple[User, ApiToken]:
         raise InvalidToken
     if token.last_used_at is None or now - token.last_used_at >= USE_STEP:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    audit.by_token(token.pk)
     return token.user, token
 
 

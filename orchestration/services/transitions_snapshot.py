@@ -22,6 +22,7 @@ from orchestration.domain.states import Origin, Status
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read
 from orchestration.selectors.lineage import SourceEdge, newer_result
+from orchestration.services import audit
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 from orchestration.services.transitions_load import hex_of, time_of
 from orchestration.services.trees import DEPENDENCY_FIELDS, tree_for_edit
@@ -70,9 +71,16 @@ class ClonedTask:
 
 @transaction.atomic
 def clone_create(
-    *, owner: User, source: Tree, origin: Origin, tasks: Sequence[ClonedTask], edges: Iterable[SourceEdge]
+    *,
+    owner: User,
+    source: Tree,
+    origin: Origin,
+    tasks: Sequence[ClonedTask],
+    edges: Iterable[SourceEdge],
+    action: str = "",
 ) -> Tree:
     """The new tree of *owner* with *tasks* (in pre-order) made from those of *source*, and *edges* between them.
+    *action*: its name in the audit log, without one it is called after *origin*.
 
     Trusts its arguments: builders check them. Effects: a fixed number of statements, whatever the size; the originals'
     `has_references`. An archive gets one ended run with a copy of each newest attempt (no events) and is then frozen.
@@ -99,6 +107,8 @@ def clone_create(
     originals = Task.objects.filter(tree=tree).values("original")
     frozen = Tree.objects.exclude(archived_at=None)
     Task.objects.filter(pk__in=originals, has_references=False).exclude(tree__in=frozen).update(has_references=True)
+    details = {"name": tree.name, "tasks": len(tasks), "source": source.pk}
+    audit.act(actor=owner, action=action or f"tree.{origin.value}", target=f"tree:{tree.pk}", details=details)
     return tree
 
 
@@ -220,5 +230,7 @@ def link_move(*, user: User, task_id: UUID | str) -> Task:
         updated_at=now,
     )
     Tree.objects.filter(pk=tree.pk).update(version=F("version") + 1, updated_at=now)
+    details = {"before": task.linked_attempt_id, "after": newer.pk}
+    audit.act(actor=user, action="task.link_move", target=f"task:{task.pk}", details=details)
     task.refresh_from_db()
     return task

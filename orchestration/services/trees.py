@@ -20,6 +20,7 @@ from orchestration.domain.task_fields import CHECKS, Limits, check_labels, check
 from orchestration.executors.validation import schema_problems
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read, tree_for_write
+from orchestration.services import audit
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 
 TASK_FIELDS = (
@@ -27,6 +28,7 @@ TASK_FIELDS = (
     "timeout_s", "max_attempts", "backoff", "origin_type", "original", "created_at", "updated_at",
 )  # fmt: skip
 EDITABLE_FIELDS = ("name", "inputs", "params", "schemas", "priority", "timeout_s", "max_attempts", "backoff")
+TOLD_FIELDS = frozenset(EDITABLE_FIELDS) - {"inputs", "params", "schemas"}  # values for the audit log: never secrets
 DEPENDENCY_FIELDS = ("task", "depends_on", "position", "required", "map", "as_key")
 
 DELETE_PARTS = (
@@ -48,8 +50,10 @@ def tree_create(
     origin: Origin = Origin.CREATE,
     original: Tree | None = None,
     originals: Mapping[str, str] | None = None,
+    action: str = "tree.create",
 ) -> Tree:
     """The new tree of *owner*. *originals*: new task id -> id of the task that it was made from (both 32 hex digits).
+    *action*: its name in the audit log.
 
     Effects: three inserts in one transaction, whatever the size. *spec* is trusted: make it with a builder.
     """
@@ -66,6 +70,8 @@ def tree_create(
     )
     insert_rows(Task, TASK_FIELDS, task_rows(spec.tasks, tree.pk, now, origin, originals or {}))
     insert_rows(Dependency, DEPENDENCY_FIELDS, dependency_rows(spec.tasks))
+    details = {"name": tree.name, "tasks": tree.task_count}
+    audit.act(actor=owner, action=action, target=f"tree:{tree.pk}", details=details)
     return tree
 
 
@@ -118,8 +124,9 @@ def tree_rename(*, user: User, tree_id: int, name: str) -> Tree:
     """The tree, its root renamed. Raises NotFound, Forbidden, Invalid, AlreadyRunning, Conflict (archived)."""
     tree = tree_for_write(user, tree_id)
     root = Task.objects.get(tree=tree, parent=None)
-    task_update(user=user, task_id=root.pk, version=root.version, changes={"name": name})
+    _change_task(user, root.pk, root.version, {"name": name})
     tree.refresh_from_db()
+    _note_change(user, "tree.update", f"tree:{tree.pk}", {"name": root.name}, {"name": tree.name})
     return tree
 
 
@@ -128,11 +135,13 @@ def tree_label(*, user: User, tree_id: int, labels: list[str]) -> Tree:
     """The tree with *labels* in place of those it had; allowed at any time. Raises NotFound, Forbidden, Invalid."""
     tree = tree_for_write(user, tree_id)
     problems: list[Problem] = []
+    before = tree.labels
     tree.labels = check_labels(labels, "labels", problems)
     if problems:
         raise Invalid(problems)
     tree.updated_at = timezone.now()
     tree.save(update_fields=["labels", "updated_at"])
+    _note_change(user, "tree.update", f"tree:{tree.pk}", {"labels": before}, {"labels": tree.labels})
     return tree
 
 
@@ -143,11 +152,32 @@ def task_update(*, user: User, task_id: UUID | str, version: int, changes: Mappi
     Raises NotFound, Forbidden, Invalid (all problems at once), AlreadyRunning, Conflict (archived, a link, or changed
     by somebody else). Effects: one or two UPDATEs; the tree's version rises too, and its name follows the root's.
     """
+    before, task = _change_task(user, task_id, version, changes)
+    _note_change(user, "task.update", f"task:{task.pk}", before, {name: getattr(task, name) for name in before})
+    return task
+
+
+def _note_change(user: User, action: str, target: str, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """An audit entry with the values before and after, but of inputs and the like only that they have changed."""
+    names = sorted(name for name in before if name == "labels" or name in TOLD_FIELDS)
+    details = {
+        "fields": sorted(before),
+        "before": {name: before[name] for name in names},
+        "after": {name: after[name] for name in names},
+    }
+    audit.act(actor=user, action=action, target=target, details=details)
+
+
+def _change_task(
+    user: User, task_id: UUID | str, version: int, changes: Mapping[str, Any]
+) -> tuple[dict[str, Any], Task]:
+    """(What was there before, the task)."""
     task = task_for_read(user, task_id)
     tree = tree_for_edit(user, task.tree_id)
     if task.linked_attempt_id is not None:
         raise Conflict(f"'{task.name}' is a link and shows the original's definition: copy it to edit it", code="link")
     values = _checked(task, changes)
+    before = {name: getattr(task, name) for name in values}
     now = timezone.now()
     rows = Task.objects.filter(pk=task.pk, version=version).update(**values, version=F("version") + 1, updated_at=now)
     if not rows:
@@ -156,7 +186,7 @@ def task_update(*, user: User, task_id: UUID | str, version: int, changes: Mappi
     named = {"name": values["name"]} if task.parent_id is None and "name" in values else {}
     Tree.objects.filter(pk=tree.pk).update(**named, version=F("version") + 1, updated_at=now)
     task.refresh_from_db()
-    return task
+    return before, task
 
 
 def _checked(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,6 +238,8 @@ def tree_delete(*, user: User, tree_id: int) -> None:
     with connection.cursor() as cursor:
         for statement in DELETE_PARTS:
             cursor.execute(statement, [tree.pk])
+    details = {"name": tree.name, "tasks": tree.task_count, "runs": tree.run_count, "owner": tree.owner_id}
+    audit.act(actor=user, action="tree.delete", target=f"tree:{tree.pk}", details=details)
     tree.delete()
 
 

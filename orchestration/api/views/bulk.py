@@ -23,6 +23,7 @@ from orchestration.models.token import ADMIN
 from orchestration.selectors import access, api_rows
 from orchestration.selectors.api_lists import GENERAL, page_of, read_query
 from orchestration.selectors.trees import active_run
+from orchestration.services import audit
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.trees import tree_delete
 
@@ -56,17 +57,23 @@ class TreeBulk(ApiView):
         if asked["action"] in ("delete", "archive"):
             require_scope(request, ADMIN)
         ids, more = self._ids(asked)
+        action = f"tree.bulk.{asked['action']}"
 
         def do() -> Done:
             items = [self._one(asked, tree_id) for tree_id in ids]
             done = sum(item["ok"] for item in items)
             counts = {"preview": asked["preview"], "done": done, "refused": len(items) - done, "more": more}
             details = {"action": asked["action"], "done": [i["id"] for i in items if i["ok"]]}
-            return Done({**counts, "items": items}, details=details)
+            self.note(action, "", details)  # and each tree has an entry of its own
+            return Done({**counts, "items": items})
 
-        if asked["preview"]:
-            return Response(do().data)
-        return self.commit(f"tree.bulk.{asked['action']}", do)
+        if not asked["preview"]:
+            return self.commit(action, do)
+        with transaction.atomic():
+            with audit.together():
+                shown = do().data
+            transaction.set_rollback(True)
+        return Response(shown)
 
     def _ids(self, asked: dict[str, Any]) -> tuple[list[int], bool]:
         if "ids" in asked:
@@ -85,7 +92,7 @@ class TreeBulk(ApiView):
     def _one(self, asked: dict[str, Any], tree_id: int) -> dict[str, Any]:
         """The outcome for one tree. A preview does it too, and takes it back."""
         try:
-            with transaction.atomic():
+            with transaction.atomic(), audit.together():
                 made = ACTIONS[asked["action"]](self.request.user, tree_id, asked)
                 transaction.set_rollback(asked["preview"])
         except OrchestrationError as error:

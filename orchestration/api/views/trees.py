@@ -154,11 +154,12 @@ class TreeImport(ApiView):
         if asked["preview"]:
             warnings = [{"path": p.path, "message": p.message, "code": p.code} for p in spec.warnings]
             return Response({"preview": True, "name": spec.name, "task_count": len(spec.tasks), "warnings": warnings})
-        return self.commit(
-            "tree.import",
-            lambda: created(request.user, tree_create(owner=self.user, spec=spec, labels=labels), spec.warnings),
-            status=201,
-        )
+
+        def do() -> Done:
+            tree = tree_create(owner=self.user, spec=spec, labels=labels, action="tree.import")
+            return created(request.user, tree, spec.warnings)
+
+        return self.commit("tree.import", do, status=201)
 
 
 class TreeExport(ApiView):
