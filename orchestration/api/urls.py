@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
+from orchestration.api import urls_webhooks
 from orchestration.api.views import bulk, catalogue, clones, dependencies, explain, runs, shares, tasks, tokens, trees
 
 V1 = "api/v1/"
@@ -54,6 +55,7 @@ urlpatterns = [
     path(f"{V1}tokens/", tokens.TokenList.as_view(), name="api_tokens"),
     path(f"{V1}tokens/<int:token_id>/", tokens.TokenDetail.as_view(), name="api_token"),
     path(f"{V1}audit/", tokens.AuditList.as_view(), name="api_audit"),
+    *urls_webhooks.urlpatterns,
     path(f"{V1}schema/", SpectacularJSONAPIView.as_view(), name="api_schema"),
     path(
         "api/docs/",

@@ -6,9 +6,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import get_resolver
 
-from orchestration.models import ApiToken, AuditEntry, Tree, TreeShare
+from orchestration.domain.webhooks import DeliveryState
+from orchestration.models import ApiToken, AuditEntry, Tree, TreeShare, WebhookDelivery
 from orchestration.services.runs import run_start
 from orchestration.services.tokens import token_create
+from orchestration.services.webhooks import webhook_create, webhook_test
 from tests.api.conftest import Api, error_of, with_token
 from tests.factories import make_tree, make_user, task, task_named
 
@@ -79,6 +81,16 @@ MATRIX = {
     ("GET", "api_tokens"): OPEN,
     ("POST", "api_tokens"): (401, 201, 201, 201, 201, 403, 403),
     ("DELETE", "api_token"): (401, 404, 200, 404, 200, 403, 403),
+    ("GET", "api_webhooks"): OPEN,
+    ("POST", "api_webhooks"): MAKE,
+    ("GET", "api_webhook"): OWN,
+    ("PATCH", "api_webhook"): EDIT,
+    ("DELETE", "api_webhook"): (401, 404, 204, 404, 204, 403, 403),
+    ("POST", "api_webhook_rotate"): EDIT,
+    ("POST", "api_webhook_test"): (401, 404, 202, 404, 202, 403, 403),
+    ("GET", "api_webhook_deliveries"): OWN,
+    ("GET", "api_webhook_delivery"): OWN,
+    ("POST", "api_webhook_redeliver"): (401, 404, 202, 404, 202, 403, 403),
     ("GET", "api_audit"): AUDIT,
     ("GET", "api_schema"): OPEN,
     ("GET", "api_docs"): (302, 200, 200, 200, 200, 302, 302),  # a page: tokens are not for pages
@@ -107,17 +119,27 @@ def client_of(who):
     return Api(User.objects.get(username=who))
 
 
+def webhook_of(tree):
+    """The path of a webhook of the tree's owner, and of a delivery to it."""
+    webhook, _ = webhook_create(user=tree.owner, url="https://example.com/", events=["run.failed"])
+    delivery = webhook_test(user=tree.owner, webhook_id=webhook.pk)
+    WebhookDelivery.objects.update(state=DeliveryState.FAILED)
+    return f"webhooks/{webhook.pk}/", f"webhooks/{webhook.pk}/deliveries/{delivery.pk}/"
+
+
 def request_for(tree, method, name, token_id):
     run = run_start(user=tree.owner, tree_id=tree.pk).pk if name in NEEDS_RUN else 0
     load = str(task_named(tree, "load").pk)
     trees, tasks, runs = f"trees/{tree.pk}/", f"tasks/{load}/", f"runs/{run}/"
     edge = f"tasks/{task_named(tree, 'send').pk}/dependencies/{load}/"
+    hook, delivery = webhook_of(tree) if "webhook" in name else ("", "")
     word = name.removeprefix("api_").replace("_", "-")
     special = {
         "api_root": "", "api_tree": trees, "api_task": tasks, "api_run": runs, "api_trees": "trees/",
         "api_tree_import": "trees/import/", "api_tree_bulk": "trees/bulk/", "api_tree_dry_run": f"{trees}dry-run/",
         "api_task_attempt": f"{tasks}attempts/1/", "api_compare": f"compare/?a={run}&b={run}",
         "api_executor": "executors/noop/", "api_token": f"tokens/{token_id}/", "api_docs": "/api/docs/",
+        "api_webhook": hook, "api_webhook_delivery": delivery, "api_webhook_redeliver": f"{delivery}redeliver/",
         "api_unknown": "nonsense/", "api_task_dependency": edge,
         "api_tree_share": f"{trees}shares/{tree.shares.get().pk}/",
     }  # fmt: skip
@@ -129,8 +151,9 @@ def request_for(tree, method, name, token_id):
         "api_tree_shares": {"username": "stranger", "right": "view"}, "api_tree_share": {"right": "run"},
         "api_task_dependency": {"required": False, "version": 1},
         "api_task_priority": {"priority": 1}, "api_task_mixed": {"link_ids": [load]}, "api_tokens": {"name": "x"},
+        "api_webhooks": {"url": "https://example.com/", "events": ["run.failed"]}, "api_webhook": {"name": "x"},
     }  # fmt: skip
-    groups = {"tree": trees, "task": tasks, "run": runs}
+    groups = {"tree": trees, "task": tasks, "run": runs, "webhook": hook}
     first, _, rest = word.partition("-")
     path = special.get(name) or (f"{groups[first]}{rest}/" if rest else f"{word}/")
     return ("" if name == "api_root" else path), bodies.get(name, {}) if method in ("POST", "PATCH") else None
