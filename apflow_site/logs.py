@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")  # what a proxy may hand in
 GIVEN = ("run", "task", "attempt", "worker")  # by `extra`
 MAX_TEXT = 16_000  # characters of a message or traceback
+SECRET_PATH = re.compile(r"(/hooks/[\w-]+/)[\w-]+")  # the end of a trigger's address opens it
 BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -27,6 +28,11 @@ def request_id() -> str:
     return _request_id.get()
 
 
+def without_secrets(text: str) -> str:
+    """*text* with the secret addresses of triggers shortened."""
+    return SECRET_PATH.sub(r"\1…", text) if "/hooks/" in text else text
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line; ASCII only, so that no text of a user can begin a line or hide in one."""
 
@@ -35,7 +41,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage()[:MAX_TEXT],
+            "message": without_secrets(record.getMessage()[:MAX_TEXT]),
         }
         if request_id := _request_id.get():
             line["request"] = request_id
@@ -43,7 +49,7 @@ class JsonFormatter(logging.Formatter):
             if (value := getattr(record, name, None)) is not None:
                 line[name] = value if isinstance(value, int) else str(value)[:MAX_TEXT]
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)[-MAX_TEXT:]
+            line["exception"] = without_secrets(self.formatException(record.exc_info)[-MAX_TEXT:])
         return json.dumps(line, ensure_ascii=True)
 
 
@@ -51,7 +57,8 @@ class PlainFormatter(logging.Formatter):
     """Text for people. Line breaks and control characters in a message are written as escapes."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = BREAKS.sub(lambda found: repr(found.group())[1:-1], record.message)
+        text = without_secrets(record.message)
+        record.message = BREAKS.sub(lambda found: repr(found.group())[1:-1], text)
         return super().formatMessage(record)
 
 

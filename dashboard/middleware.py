@@ -13,6 +13,7 @@ from orchestration.domain.errors import OrchestrationError
 
 Handler = Callable[[HttpRequest], HttpResponse]
 MIB = 1024 * 1024
+PROGRAMS = ("/api/", "/hooks")  # they want JSON, also when they are refused
 
 
 class BodyLimitMiddleware:
@@ -24,7 +25,7 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > settings.MAX_BODY_BYTES:
             text = f"request larger than {settings.MAX_BODY_BYTES // MIB} MiB"
-            if request.path.startswith("/api/"):
+            if request.path.startswith(PROGRAMS):
                 error = f'{{"error": {{"code": "body_too_large", "message": "{text}", "field": ""}}}}'
                 return HttpResponse(error, "application/json", 413)
             return error_page(request, 413, text)

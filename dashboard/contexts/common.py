@@ -115,12 +115,15 @@ def run_line(run: Run, now: datetime, *, tree_name: str = "") -> RunLine:
         started_at=run.started_at,
         took=took,
         since=run.started_at.timestamp() if run.is_active else 0,
-        started_by=_username(run) if not tree_name else "",
+        started_by=starter(run) if not tree_name else "",
         title=f"#{run.number} {state.word}, {took}",
     )
 
 
-def _username(run: Run) -> str:
+def starter(run: Run) -> str:
+    """Who or what started *run*: a person, or such as "trigger nightly"."""
+    if run.started_via:
+        return run.started_via
     return run.started_by.get_username() if run.started_by else "—"
 
 

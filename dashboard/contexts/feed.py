@@ -118,7 +118,7 @@ def _after(text: Any) -> str:
 def _started(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     mode = data.get("mode", "all")
     part = "the whole tree" if mode == "all" else f"part of the tree ({mode})"
-    who = run.started_by.get_username() if run.started_by else "somebody"
+    who = run.started_via or (run.started_by.get_username() if run.started_by else "somebody")
     return f"Run {run.number} started by {who}: {part}, {plural(int(data.get('total') or 0), 'task')}"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboard.contexts.common import Count, Segment, State, run_counts, run_segments, run_state
+from dashboard.contexts.common import Count, Segment, State, run_counts, run_segments, run_state, starter
 from orchestration.domain.errors import Forbidden
 from orchestration.domain.story import duration_words, run_story
 from orchestration.models import Run
@@ -84,7 +84,7 @@ def run_head(run: Run) -> RunHead:
         counts=counts,
         counts_words=", ".join(f"{c.count} {c.word}" for c in counts),
         started_at=run.started_at,
-        started_by=run.started_by.get_username() if run.started_by else "—",
+        started_by=starter(run),
         took=duration_words(facts.elapsed_s),
         since=run.started_at.timestamp() if run.is_active else 0,
         start=f"{run.started_at.timestamp():.3f}",

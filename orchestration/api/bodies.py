@@ -10,6 +10,7 @@ from orchestration.api.parsing import Body, Choice, Flag, Id, Object, Text, Whol
 from orchestration.domain.states import Mode
 from orchestration.models import TreeShare
 from orchestration.models.token import READ, SCOPES
+from orchestration.models.trigger import PROOFS, USES
 
 MODES = [str(m) for m in Mode]
 BULK_MODES = [str(Mode.ALL), str(Mode.FAILED)]
@@ -158,6 +159,20 @@ class RightBody(Body):
 
 class ShareBody(RightBody):
     username = Text(allow_blank=False, max_length=150, help_text="What they sign in with")
+
+
+class TriggerChangeBody(Body):
+    name = Text(required=False, allow_blank=False, max_length=100)
+    body = Choice(choices=USES, required=False, help_text="What becomes of the body of a request")
+    inputs = Object(required=False, help_text="Task id -> names of its inputs that a body sets")
+    per_minute = Whole(required=False, min_value=1, max_value=600, help_text="Requests in a minute")
+    enabled = Flag(required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class TriggerBody(TriggerChangeBody):
+    name = Text(allow_blank=False, max_length=100)
+    proof = Choice(choices=PROOFS, required=False, help_text="A secret address (url), or signed requests")
 
 
 class TokenBody(Body):

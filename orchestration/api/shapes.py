@@ -11,6 +11,7 @@ from rest_framework import serializers
 from orchestration.domain.states import Mode, Origin, Status
 from orchestration.models import TreeShare
 from orchestration.models.token import SCOPES
+from orchestration.models.trigger import PROOFS, USES
 
 STATUSES = [str(s) for s in Status]
 ENDS = [s for s in STATUSES if s != Status.PENDING]
@@ -141,6 +142,7 @@ class RunShape(Shape):
     mode = serializers.ChoiceField(choices=MODES)
     retry_of = serializers.IntegerField(source="retry_of_id", allow_null=True)
     started_by = serializers.CharField(source="started_by.username", default=None, allow_null=True)
+    started_via = serializers.CharField(help_text="What started it with their rights, such as a trigger; or empty")
     seq = Count(help_text="Number of its newest event")
     total = Count()
     pending = Count()
@@ -230,6 +232,27 @@ class ShareShape(Shape):
     id = serializers.IntegerField()
     username = serializers.CharField(source="user.username")
     right = serializers.ChoiceField(choices=RIGHTS)
+
+
+class TriggerShape(Shape):
+    id = serializers.IntegerField()
+    tree = serializers.IntegerField(source="tree_id")
+    public_id = serializers.CharField(help_text="In its address; no secret")
+    name = serializers.CharField()
+    proof = serializers.ChoiceField(choices=PROOFS)
+    body = serializers.ChoiceField(choices=USES)
+    inputs = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+    per_minute = Count()
+    enabled = serializers.BooleanField()
+    expires_at = Time(allow_null=True)
+    last_used_at = Time(allow_null=True)
+    use_count = Count(help_text="Runs that it has started")
+    created_at = Time()
+
+
+class NewTriggerShape(TriggerShape):
+    url = serializers.CharField(help_text="Where to POST; with proof url it is the secret, shown this once")
+    secret = serializers.CharField(help_text="The key to sign requests with, shown this once; else empty")
 
 
 class TokenShape(Shape):

@@ -7,10 +7,24 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 
 from orchestration.api import urls_webhooks
-from orchestration.api.views import bulk, catalogue, clones, dependencies, explain, runs, shares, tasks, tokens, trees
+from orchestration.api.views import (
+    bulk,
+    catalogue,
+    clones,
+    dependencies,
+    explain,
+    hooks,
+    runs,
+    shares,
+    tasks,
+    tokens,
+    trees,
+    triggers,
+)
 
 V1 = "api/v1/"
 TREE, TASK, RUN = f"{V1}trees/<int:tree_id>/", f"{V1}tasks/<uuid:task_id>/", f"{V1}runs/<int:run_id>/"
+HOOK = r"^hooks/(?P<public_id>[\w-]{1,64})(?:/(?P<secret>[\w-]{1,128}))?/?$"
 
 urlpatterns = [
     path(V1, catalogue.Root.as_view(), name="api_root"),
@@ -24,6 +38,9 @@ urlpatterns = [
     path(f"{TREE}limit/", trees.TreeLimit.as_view(), name="api_tree_limit"),
     path(f"{TREE}shares/", shares.TreeShares.as_view(), name="api_tree_shares"),
     path(f"{TREE}shares/<int:share_id>/", shares.TreeShareDetail.as_view(), name="api_tree_share"),
+    path(f"{TREE}triggers/", triggers.TreeTriggers.as_view(), name="api_tree_triggers"),
+    path(f"{TREE}triggers/<int:trigger_id>/", triggers.TreeTrigger.as_view(), name="api_tree_trigger"),
+    path(f"{TREE}triggers/<int:trigger_id>/rotate/", triggers.TreeTriggerRotate.as_view(), name="api_trigger_rotate"),
     path(f"{TREE}export/", trees.TreeExport.as_view(), name="api_tree_export"),
     path(f"{TREE}dry-run/", explain.TreeDryRun.as_view(), name="api_tree_dry_run"),
     path(f"{V1}tasks/", tasks.TaskList.as_view(), name="api_tasks"),
@@ -62,5 +79,7 @@ urlpatterns = [
         login_required(SpectacularSwaggerSplitView.as_view(url_name="api_schema")),
         name="api_docs",
     ),
+    re_path(HOOK, hooks.Hook.as_view(), name="api_hook"),
+    re_path(r"^hooks(?:/|$)", hooks.Hook.as_view(), name="api_hook_unknown"),
     re_path(r"^api/", catalogue.Unknown.as_view(), name="api_unknown"),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from orchestration.domain.states import Mode, Origin, Status
-from orchestration.models import ApiToken, Attempt, AuditEntry, Dependency, Run, Task, Tree, TreeShare
+from orchestration.models import ApiToken, Attempt, AuditEntry, Dependency, Run, Task, Tree, TreeShare, Trigger
 from orchestration.selectors.access import runs_for_read, trees_for_read
 from orchestration.selectors.api_lists import Filter, Listing, Order, choice, flag, moment, uuid, whole, words
 
@@ -61,6 +61,11 @@ def tokens(user: Any) -> QuerySet[ApiToken]:
 def shares(tree: Tree) -> QuerySet[TreeShare]:
     """With whom *tree* is shared."""
     return TreeShare.objects.filter(tree=tree).select_related("user")
+
+
+def triggers(tree: Tree) -> QuerySet[Trigger]:
+    """The triggers of *tree*."""
+    return Trigger.objects.filter(tree=tree)
 
 
 def audit_entries() -> QuerySet[AuditEntry]:
@@ -174,6 +179,16 @@ SHARES = Listing(
         ),
     },
     orders={"id": ID},
+    default="id",
+)
+TRIGGERS = Listing(
+    filters={
+        "name": Filter(words, lambda rows, v: rows.filter(name=v), "Its name"),
+        "enabled": Filter(
+            flag, lambda rows, v: rows.filter(enabled=v), "Enabled ones, or all but them", kind="boolean"
+        ),
+    },
+    orders={"id": ID, "name": Order("name", str)},
     default="id",
 )
 TOKENS = Listing(filters={"id": BY_ID}, orders={"id": ID}, default="-id")

@@ -30,12 +30,14 @@ def run_start(
     mode: str = Mode.ALL,
     chosen: Collection[UUID | str] = (),
     overrides: dict[str, Any] | None = None,
+    via: str = "",
 ) -> Run:
     """A new active run of the tree, its scope reset to pending.
 
     *mode*: all, failed, from, only (the last two with *chosen* task ids). *overrides*: task id -> {inputs, priority,
-    timeout_s} for this run alone. Raises NotFound, Forbidden, AlreadyRunning, Conflict (archived, nothing to run, tasks
-    without an executor), Invalid. Effects: a run row, the scope's tasks, event 1; a nudge to the engine on commit.
+    timeout_s} for this run alone. *via*: what starts it with the user's rights, such as "trigger nightly". Raises
+    NotFound, Forbidden, AlreadyRunning, Conflict (archived, nothing to run, tasks without an executor), Invalid.
+    Effects: a run row, the scope's tasks, event 1; a nudge to the engine on commit.
     """
     with transaction.atomic():
         access.tree_for_run(user, tree_id)
@@ -52,6 +54,7 @@ def run_start(
             overrides=check_overrides(tree, overrides),
             retry_of=previous,
             started_by=user,
+            started_via=via,
             started_at=timezone.now(),
         )
         transitions_verbs.open_run(run, scope)
@@ -68,6 +71,7 @@ def _note_start(user: Any, run: Run) -> None:
     details = {"tree": run.tree_id, "number": run.number, "mode": str(run.mode), "tasks": run.total}
     details |= {"chosen": run.chosen[:NAMED]} if run.chosen else {}
     details |= {"overrides": sorted(run.overrides)[:NAMED]} if run.overrides else {}
+    details |= {"via": run.started_via} if run.started_via else {}
     again = run.mode != Mode.ALL
     audit.act(actor=user, action="run.retry" if again else "run.start", target=f"run:{run.pk}", details=details)
 

@@ -92,6 +92,19 @@ def write_allowed(user: Any) -> None:
         _add(row, now, WRITE_WINDOW_S)
 
 
+def use_allowed(kind: str, name: str, limit: int) -> None:
+    """Count a use of what is called *name*. Raises TooMany beyond *limit* in a minute. Not in the transaction of what
+    is done with it: a use that is refused later counts too."""
+    now = time.time()
+    with transaction.atomic():
+        row = _locked_row(_key(kind, name))
+        wait = _wait_s(row, now, limit, WRITE_WINDOW_S)
+        if wait:
+            message = f"more than {limit} requests in a minute: try again in {math.ceil(wait)} s"
+            raise TooMany(message, retry_after_s=wait)
+        _add(row, now, WRITE_WINDOW_S)
+
+
 def client_address(request: Any) -> str:
     """The address that *request* comes from; behind a trusted proxy the one that the proxy names last."""
     if request is None:

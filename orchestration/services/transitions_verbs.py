@@ -56,6 +56,8 @@ def open_run(run: Run, task_ids: Sequence[str] | None) -> None:
             run.total = len(task_ids)
     run.save(update_fields=["total"])
     data = {"number": run.number, "mode": run.mode, "total": run.total, "retry_of": run.retry_of_id}
+    if run.started_via:
+        data["via"] = run.started_via
     note(run.pk, Kind.RUN_STARTED, data)
 
 

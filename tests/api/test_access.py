@@ -10,6 +10,7 @@ from orchestration.domain.webhooks import DeliveryState
 from orchestration.models import ApiToken, AuditEntry, Tree, TreeShare, WebhookDelivery
 from orchestration.services.runs import run_start
 from orchestration.services.tokens import token_create
+from orchestration.services.triggers import address_of, trigger_create
 from orchestration.services.webhooks import webhook_create, webhook_test
 from tests.api.conftest import Api, error_of, with_token
 from tests.factories import make_tree, make_user, task, task_named
@@ -46,6 +47,14 @@ MATRIX = {
     ("GET", "api_tree_share"): OWN,
     ("PATCH", "api_tree_share"): EDIT,
     ("DELETE", "api_tree_share"): GONE,
+    ("GET", "api_tree_triggers"): OWN,  # not those with whom it is shared: tests/triggers
+    ("POST", "api_tree_triggers"): CLONE,
+    ("GET", "api_tree_trigger"): OWN,
+    ("PATCH", "api_tree_trigger"): EDIT,
+    ("DELETE", "api_tree_trigger"): GONE,
+    ("POST", "api_trigger_rotate"): EDIT,
+    ("POST", "api_hook"): (202,) * 7,  # whoever knows the address: tests/triggers
+    ("POST", "api_hook_unknown"): NONE,
     ("GET", "api_tree_export"): OWN,
     ("GET", "api_tree_dry_run"): OWN,
     ("GET", "api_tasks"): OPEN,
@@ -106,6 +115,7 @@ def world():
     tree = make_tree(task("Report", executor=""), task("load"), task("send", after=["load"]), owner=ann)
     make_user("viewer", role="viewer")
     TreeShare.objects.create(tree=tree, user=make_user("friend"))
+    trigger_create(user=ann, tree_id=tree.pk, fields={"name": "nightly"})
     make_user("stranger")
     User.objects.create_superuser("boss", password="secret")
     return tree
@@ -132,6 +142,7 @@ def request_for(tree, method, name, token_id):
     load = str(task_named(tree, "load").pk)
     trees, tasks, runs = f"trees/{tree.pk}/", f"tasks/{load}/", f"runs/{run}/"
     edge = f"tasks/{task_named(tree, 'send').pk}/dependencies/{load}/"
+    trigger = tree.triggers.get()
     hook, delivery = webhook_of(tree) if "webhook" in name else ("", "")
     word = name.removeprefix("api_").replace("_", "-")
     special = {
@@ -141,6 +152,8 @@ def request_for(tree, method, name, token_id):
         "api_executor": "executors/noop/", "api_token": f"tokens/{token_id}/", "api_docs": "/api/docs/",
         "api_webhook": hook, "api_webhook_delivery": delivery, "api_webhook_redeliver": f"{delivery}redeliver/",
         "api_unknown": "nonsense/", "api_task_dependency": edge,
+        "api_tree_trigger": f"{trees}triggers/{trigger.pk}/", "api_hook": address_of(trigger, secret=True),
+        "api_trigger_rotate": f"{trees}triggers/{trigger.pk}/rotate/", "api_hook_unknown": "/hooks/nonsense/",
         "api_tree_share": f"{trees}shares/{tree.shares.get().pk}/",
     }  # fmt: skip
     bodies = {
@@ -148,6 +161,7 @@ def request_for(tree, method, name, token_id):
         "api_tree_bulk": {"action": "run", "ids": []}, "api_tree": {"labels": ["x"]},
         "api_tree_limit": {"max_parallel": 1}, "api_task": {"priority": 1, "version": 1},
         "api_task_dependencies": {"depends_on": str(task_named(tree, "Report").pk)},
+        "api_tree_triggers": {"name": "x"}, "api_tree_trigger": {"enabled": False},
         "api_tree_shares": {"username": "stranger", "right": "view"}, "api_tree_share": {"right": "run"},
         "api_task_dependency": {"required": False, "version": 1},
         "api_task_priority": {"priority": 1}, "api_task_mixed": {"link_ids": [load]}, "api_tokens": {"name": "x"},
