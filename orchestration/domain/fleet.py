@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from orchestration.domain.ready_queue import Slots
@@ -59,46 +59,49 @@ class Fleet:
 
 
 class FleetSeats:
-    """The engine's book of what it has handed out. `sit` and `leave` only after the commit that says so."""
+    """The engine's book of what it has started or handed out, and so of what is free."""
 
-    def __init__(self) -> None:
-        self._workers: dict[str, Post] = {}
+    def __init__(self, posts: Mapping[str, Post] | None = None) -> None:
+        self._posts = dict(posts or {})
         self._seats: dict[Key, Seat] = {}
+        self._free = Fleet(self._posts).copy()
 
     def __len__(self) -> int:
         return len(self._seats)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._seats
 
-    def workers_are(self, workers: Mapping[str, Post]) -> None:
-        """These are alive, with so many slots in all."""
-        self._workers = dict(workers)
+    def are(self, posts: Mapping[str, Post], seats: Mapping[Key, Seat]) -> None:
+        """These workers are alive, with so many slots in all, and these attempts are in progress: so say the rows."""
+        self._posts = dict(posts)
+        self._free = Fleet(self._posts).copy()
+        self._seats = {}
+        for key, seat in sorted(seats.items(), key=lambda item: item[1].worker not in posts):
+            if seat.worker in posts:
+                self._free.posts[seat.worker].free.take(seat.isolated, seat.queue)
+                self._seats[key] = seat
+            else:  # waits for any worker, and will take a place of one
+                self._sit(key, seat.isolated, seat.queue)
 
-    def attempts_are(self, seats: Mapping[Key, Seat]) -> None:
-        """These are in progress: what the rows say, after which nothing else is counted."""
-        self._seats = dict(seats)
-
-    def after(self, outcomes: Sequence[Outcome]) -> Fleet:
-        ended = {(outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends}
-        fleet = Fleet({name: Post(post.free.copy(), post.queues) for name, post in self._workers.items()})
-        unseated = []
-        for key, seat in self._seats.items():
-            if key in ended:
-                continue
-            if seat.worker in fleet.posts:
-                fleet.posts[seat.worker].free.take(seat.isolated, seat.queue)
-            else:
-                unseated.append(seat)
-        for seat in unseated:  # waits for any worker, and will take a place of one
-            fleet.take(seat.isolated, seat.queue)
+    def after(self, outcomes: Iterable[Outcome]) -> Fleet:
+        """What is free once *outcomes* are committed."""
+        fleet = self._free.copy()
+        for key in dict.fromkeys((outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends):
+            seat = self._seats.get(key)
+            if seat is not None and seat.worker in fleet.posts:
+                fleet.posts[seat.worker].free.give(seat.isolated, seat.queue)
         return fleet
 
-    def settle(self, outcomes: Iterable[Outcome], started: Iterable[tuple[Key, bool, str]]) -> None:
-        """*outcomes* are committed, and *started* (key, isolated, queue) are handed out."""
+    def settle(self, outcomes: Iterable[Outcome], started: Iterable[tuple[Key, bool, str]] = ()) -> None:
+        """*outcomes* have been committed, and *started* (key, isolated, queue) with them."""
+        outcomes = list(outcomes)
+        self._free = self.after(outcomes)
         for outcome in outcomes:
             if outcome.ends:
                 self._seats.pop((outcome.task_id, outcome.attempt), None)
-        fleet = self.after([])
         for key, isolated, queue in started:
-            self._seats[key] = Seat(isolated, queue, fleet.take(isolated, queue))
+            self._sit(key, isolated, queue)
+
+    def _sit(self, key: Key, isolated: bool, queue: str) -> None:
+        self._seats[key] = Seat(isolated, queue, self._free.take(isolated, queue))

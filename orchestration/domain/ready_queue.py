@@ -51,6 +51,11 @@ class Slots:
         self.process -= isolated
         self.asynchronous -= not isolated
 
+    def give(self, isolated: bool, queue: str) -> None:
+        """The reverse of `take`."""
+        self.process += isolated
+        self.asynchronous += not isolated
+
     def copy(self) -> Slots:
         return Slots(self.process, self.asynchronous)
 

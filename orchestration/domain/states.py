@@ -87,6 +87,13 @@ class Origin(StrEnum):
     ARCHIVE = "archive"
 
 
+class WorkerKind(StrEnum):
+    """What a process is to the others."""
+
+    ENGINE = "engine"  # decides what starts; runs attempts itself, unless it leaves that to workers
+    WORKER = "worker"  # runs what an engine hands out
+
+
 class Mode(StrEnum):
     """What part of a tree a run executes."""
 

@@ -23,6 +23,7 @@ RELEASED = "released"  # given back by a graceful stop
 WORKER_LOST = "worker_lost"  # the executor's own process died, or its engine died too often
 INVALID_INPUTS = "invalid_inputs"
 TIMEOUT = "timeout"
+UNSTORABLE = "unstorable_report"  # what the attempt reported could not be stored
 UNCOUNTED = (ENGINE_LOST, RELEASED)  # error codes of attempts that do not count against max_attempts
 
 
@@ -55,6 +56,7 @@ class Work:
     max_attempts: int = 1
     owner_id: int | None = None
     isolated: bool = False  # takes a process slot
+    priority: int = 2
 
     @property
     def key(self) -> tuple[str, int]:

@@ -1,29 +1,28 @@
-"""The engine inside a process: a loop that runs attempts, a thread that commits, a lock against a second one."""
+"""The engine inside a process: a thread that commits, a lock against a second one, and the attempts it runs itself."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connection
 
 from orchestration.conf import Conf, conf
 from orchestration.domain.states import Status
-from orchestration.domain.work import RELEASED, Ending, Outcome, Work
-from orchestration.engine.children import ChildRunner
+from orchestration.domain.work import Outcome
+from orchestration.engine.dispatchers import EmbeddedDispatcher, WorkerDispatcher
+from orchestration.engine.listener import Listener
+from orchestration.engine.local import LocalAttempts
 from orchestration.engine.lock import EngineHeld, EngineLock
 from orchestration.engine.memory import calm_collector
-from orchestration.engine.runner import Runner
 from orchestration.engine.webhooks import WebhookPump
 from orchestration.engine.writer import Writer
-from orchestration.executors.outcomes import outcome_of_exception
 from orchestration.publishing import publisher
 from orchestration.services import workers
+from orchestration.services.notices import NEWS, REPORTS
 from orchestration.services.transitions import Applied
 
 __all__ = ["EmbeddedEngine", "EngineHeld"]
@@ -31,34 +30,21 @@ __all__ = ["EmbeddedEngine", "EngineHeld"]
 logger = logging.getLogger("apflow.engine")
 
 
-@dataclass(slots=True)
-class Running:
-    """One attempt under way."""
-
-    work: Work
-    task: asyncio.Task[Outcome] = field(init=False)
-    releasing: bool = False  # stopped because the engine stops, not because somebody cancelled it
-    progress: tuple[float, str] | None = None  # newest report that is not queued yet
-
-
 class EmbeddedEngine:
-    """Start it in a running loop; it takes over what a dead predecessor held and then works until `stop`."""
+    """Start it in a running loop; it takes over what a dead predecessor held and then works until `stop`.
 
-    def __init__(self, config: Conf | None = None, *, directory: Path | None = None) -> None:
+    *hands_out*: it runs no attempt itself, but leaves them to worker processes (PostgreSQL).
+    """
+
+    def __init__(self, config: Conf | None = None, *, directory: Path | None = None, hands_out: bool = False) -> None:
         self.conf = config or conf()
+        self.hands_out = hands_out
         self.worker = workers.new_worker_id()
         self._lock = EngineLock(directory or settings.DATA_DIR)
-        self._children = ChildRunner(
-            grace_s=self.conf.grace_s,
-            max_result_bytes=self.conf.max_result_bytes,
-            max_log_bytes=self.conf.max_log_bytes,
-        )
-        self._runner = Runner(self.conf, self._children)
-        self._running: dict[tuple[str, int], Running] = {}
+        self._local = LocalAttempts(self.conf, self._report)
         self._waiters: dict[int, list[asyncio.Future[Status]]] = {}
-        self._flush: asyncio.TimerHandle | None = None
-        self._warm: asyncio.Task[ChildRunner] | None = None
         self._webhooks = WebhookPump()
+        self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
 
@@ -70,48 +56,49 @@ class EmbeddedEngine:
     async def start(self, *, warm: bool = False) -> None:
         """Begin to work. *warm*: start the process for isolated executors now, not at their first attempt.
 
-        Raises EngineHeld when another engine works on the same data directory.
+        Raises EngineHeld when another engine works on the same database.
         """
-        self._lock.acquire()
+        await sync_to_async(self._lock.acquire)()
         calm_collector()
         self._loop = asyncio.get_running_loop()
-        await sync_to_async(workers.register)(self.worker, self.conf)
-        self._writer = Writer(self.worker, self.conf, self._deliver)
+        await sync_to_async(workers.register)(self.worker, self.conf, hands_out=self.hands_out)
+        dispatcher = (WorkerDispatcher if self.hands_out else EmbeddedDispatcher)(self.worker, self.conf)
+        self._writer = Writer(dispatcher, self.conf, self._deliver)
         publisher.bind(self._loop)
         publisher.listen(self._writer.poke)
         self._writer.start()
         self._webhooks.start()
-        if warm:
-            self._warm = asyncio.create_task(self._children.start())
+        if connection.vendor == "postgresql":
+            self._listener = Listener([NEWS, REPORTS], self._writer.poke)
+            self._listener.start()
+        self._local.open(warm=warm and not self.hands_out)
 
     async def stop(self) -> None:
-        """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, release everything."""
+        """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, release everything.
+
+        What worker processes run goes on: another engine takes in what they report.
+        """
         await asyncio.to_thread(self._writer.stop_claiming)
         publisher.forget(self._writer.poke)
-        tasks = [running.task for running in self._running.values()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=self.conf.shutdown_s)
-        for running in self._running.values():
-            running.releasing = True
-            running.task.cancel()
-        await asyncio.gather(*(running.task for running in self._running.values()), return_exceptions=True)
+        await self._local.finish()
         self._writer.end()
         await asyncio.to_thread(self._writer.join)
+        if self._listener is not None:
+            self._listener.end()
         await asyncio.to_thread(self._webhooks.finish)
-        if self._warm is not None:
-            self._warm.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._warm
-        await self._children.stop()
+        await self._local.close()
         publisher.unbind()
         await sync_to_async(workers.leave)(self.worker)
-        self._lock.release()
+        await sync_to_async(self._lock.release)()
 
     def ended(self, run_id: int) -> asyncio.Future[Status]:
         """A future with the status that the run ends in; ask before the run is started."""
         future = self._loop.create_future()
         self._waiters.setdefault(run_id, []).append(future)
         return future
+
+    def _report(self, *outcomes: Outcome) -> None:
+        self._writer.put(*outcomes)
 
     # -- from the writer thread ------------------------------------------------------------------------------------
 
@@ -122,60 +109,10 @@ class EmbeddedEngine:
     # -- in the loop -----------------------------------------------------------------------------------------------
 
     def _take(self, applied: Applied) -> None:
-        self._writer.put(*(outcome for work in applied.works if (outcome := self._begin(work)) is not None))
-        for key in applied.stops:
-            running = self._running.get(key)
-            if running is not None:
-                running.task.cancel()
+        if not self.hands_out:
+            self._local.begin(applied.works)
+            self._local.stop(applied.stops)
         for run_id, status in applied.ended:
             for future in self._waiters.pop(run_id, ()):
                 if not future.done():
                     future.set_result(status)
-
-    def _begin(self, work: Work) -> Outcome | None:
-        """Start an attempt. Its outcome when it ends without ever waiting: many do, and need no turn of the loop."""
-        running = self._running[work.key] = Running(work)
-        coroutine = self._runner.run(work, partial(self._progress, work))
-        running.task = task = asyncio.Task(coroutine, loop=self._loop, eager_start=True)
-        if task.done():
-            return self._outcome(work, task)
-        task.add_done_callback(lambda ended: self._writer.put(self._outcome(work, ended)))
-        return None
-
-    def _outcome(self, work: Work, task: asyncio.Task[Outcome]) -> Outcome:
-        running = self._running.pop(work.key)
-        if task.cancelled():
-            return _stopped(running)
-        error = task.exception()
-        return task.result() if error is None else outcome_of_exception(work, error)
-
-    # -- progress: the newest per task, a few times a second -------------------------------------------------------
-
-    def _progress(self, work: Work, fraction: float, message: str) -> None:
-        running = self._running.get(work.key)
-        if running is None:
-            return
-        running.progress = (fraction, message)
-        if self._flush is None:
-            self._flush = self._loop.call_later(1.0 / self.conf.progress_per_s, self._flush_progress)
-
-    def _flush_progress(self) -> None:
-        self._flush = None
-        for running in self._running.values():
-            if running.progress is None:
-                continue
-            (fraction, message), running.progress = running.progress, None
-            work = running.work
-            self._writer.put(
-                Outcome(
-                    work.run_id, work.task_id, work.attempt, Ending.PROGRESS, progress=fraction, message=message[:500]
-                )
-            )
-
-
-def _stopped(running: Running) -> Outcome:
-    work = running.work
-    if running.releasing:
-        text = "given back: the engine was stopped"
-        return Outcome(work.run_id, work.task_id, work.attempt, Ending.RELEASED, error=text, error_code=RELEASED)
-    return Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED, error="stopped")

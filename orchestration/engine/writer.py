@@ -12,16 +12,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from orchestration.conf import Conf
-from orchestration.domain.ready_queue import Rules, Slots
-from orchestration.domain.work import ENGINE_LOST, Ending, Outcome
-from orchestration.selectors.attempts import live_attempts
-from orchestration.services import transitions, workers
+from orchestration.domain.ready_queue import Slots
+from orchestration.domain.work import UNSTORABLE, Ending, Outcome
+from orchestration.engine.dispatchers import EmbeddedDispatcher, rules_of
 from orchestration.services.transitions import Applied, Transitions
 
 logger = logging.getLogger("apflow.engine")
 
 POLL_S = 0.5  # how soon a run that another process started is noticed; one of this process pokes
-UNSTORABLE = "unstorable_report"
 RETRY_S = (0.05, 0.2, 1.0, 5.0)  # pauses while the database cannot be written
 POSTPONE_S = 30.0  # until a report that could not be stored in any shape is tried again
 
@@ -29,17 +27,21 @@ POSTPONE_S = 30.0  # until a report that could not be stored in any shape is tri
 class Writer(threading.Thread):
     """Owns the write connection. `deliver` is called in this thread with what each commit did."""
 
-    def __init__(self, worker: str, conf: Conf, deliver: Callable[[Applied], None]) -> None:
+    def __init__(self, dispatcher: EmbeddedDispatcher, conf: Conf, deliver: Callable[[Applied], None]) -> None:
         super().__init__(name="apflow-writer", daemon=True)
         self._conf = conf
-        self._worker = worker
+        self._dispatcher = dispatcher
+        self._seats = dispatcher.seats
+        self._mailbox = dispatcher.mailbox
         self._deliver = deliver
+        self._rules = rules_of(conf)
         self._transitions = Transitions(
-            worker,
-            lease_s=conf.lease_s,
+            dispatcher.holder,
+            lease_s=dispatcher.lease_s,
             recovery_limit=conf.recovery_limit,
             default_timeout_s=conf.default_timeout_s,
-            rules=Rules(conf.executor_limits, conf.ageing_s),
+            rules=self._rules,
+            exchange=dispatcher.mailbox,
         )
         self._condition = threading.Condition()
         self._committing = threading.Lock()  # held from a claim until its delivery
@@ -47,11 +49,9 @@ class Writer(threading.Thread):
         self._poked = True
         self._claiming = True
         self._ending = False
-        self._free = Slots(conf.process_slots, conf.async_slots)
-        self._held: dict[tuple[str, int], bool] = {}  # running attempts -> isolated
         self._postponed: list[tuple[float, Outcome]] = []  # (when, replacement report)
         self._wake_at: datetime | None = None
-        self._beat_at = self._sweep_at = 0.0
+        self._sweep_at = 0.0
         self._failures = 0
         self.degraded = ""  # why nothing can be written at the moment
 
@@ -101,12 +101,8 @@ class Writer(threading.Thread):
         return []
 
     def _take_over(self) -> list[Outcome]:
-        """Reports for everything a dead predecessor left in progress: there is one engine, so all of it is lost."""
-        lost = [
-            Outcome(run_id, task_id, number, Ending.LOST, error="its engine ended", error_code=ENGINE_LOST)
-            for run_id, task_id, number, _worker in live_attempts(except_worker=self._worker)
-        ]
-        if lost:
+        """Reports for everything that ran in the process of a dead predecessor."""
+        if lost := self._dispatcher.recover():
             logger.warning("taking over %d attempts of an engine that has ended", len(lost))
         return lost
 
@@ -141,46 +137,24 @@ class Writer(threading.Thread):
             self._isolate_poison(batch)
 
     def _commit(self, batch: list[Outcome]) -> None:
-        self._maintain()
-        free = self._slots_after(batch)
+        self._dispatcher.maintain()
         sweep = monotonic() >= self._sweep_at
-        applied = self._transitions.apply(batch, free if self._claiming else Slots(), sweep=sweep)
+        applied = self._transitions.apply(batch, self._seats if self._claiming else Slots(), sweep=sweep)
         if sweep:
             self._sweep_at = monotonic() + self._conf.sweep_s
         self._account(batch, applied)
         self._deliver(applied)
 
-    def _slots_after(self, batch: list[Outcome]) -> Slots:
-        """What will be free once *batch* is committed."""
-        free = Slots(self._free.process, self._free.asynchronous)
-        for outcome in batch:
-            isolated = self._held.get((outcome.task_id, outcome.attempt))
-            if isolated is not None and outcome.ending != Ending.PROGRESS:
-                free.process += isolated
-                free.asynchronous += not isolated
-        return free
-
     def _account(self, batch: list[Outcome], applied: Applied) -> None:
-        self._free = self._slots_after(batch)
-        for outcome in batch:
-            if outcome.ending != Ending.PROGRESS:
-                self._held.pop((outcome.task_id, outcome.attempt), None)
-        for work in applied.works:
-            self._held[work.key] = work.isolated
-            self._free.process -= work.isolated
-            self._free.asynchronous -= not work.isolated
+        started = [(work.key, work.isolated, self._rules.queue_of(work.executor)) for work in applied.works]
+        self._seats.settle([*batch, *applied.collected], started)
+        if self._mailbox is not None:
+            self._mailbox.settled()
+            if self._mailbox.more:
+                self.poke()
         self._wake_at = applied.wake_at
         self._failures = 0
         self.degraded = f"cannot read run {applied.unreadable[0]}; see the server's log" if applied.unreadable else ""
-
-    def _maintain(self) -> None:
-        """Renew leases and the worker's own sign of life."""
-        if monotonic() < self._beat_at:
-            return
-        if self._held:
-            transitions.heartbeat(self._worker, self._conf.lease_s)
-        workers.beat(self._worker)
-        self._beat_at = monotonic() + self._conf.heartbeat_s
 
     def _pause_after(self, error: OperationalError | InterfaceError, batch: list[Outcome]) -> None:
         """The database is locked, full or gone: keep every report and try again. What was started by a commit whose
@@ -200,7 +174,9 @@ class Writer(threading.Thread):
     def _isolate_poison(self, batch: list[Outcome]) -> None:
         """One report that cannot be stored must not hold up the others: it fails its own task only."""
         logger.exception("a batch of %d reports cannot be stored", len(batch))
-        if len(batch) > 1:
+        if self._mailbox is not None and self._mailbox.suspected:
+            self._isolate_mail(batch)
+        elif len(batch) > 1:
             for outcome in batch:
                 self._step([outcome])
         elif batch and batch[0].error_code == UNSTORABLE:
@@ -220,18 +196,20 @@ class Writer(threading.Thread):
         """Not even its failure can be stored: its work is over all the same, so its slot serves others meanwhile."""
         told = {"run": outcome.run_id, "task": outcome.task_id, "attempt": outcome.attempt}
         logger.error("the end of an attempt cannot be stored: try again in %.0f s", POSTPONE_S, extra=told)
-        self._free = self._slots_after([outcome])
-        self._held.pop((outcome.task_id, outcome.attempt), None)
+        self._seats.settle([outcome])
         self._postponed.append((monotonic() + POSTPONE_S, outcome))
+
+    def _isolate_mail(self, batch: list[Outcome]) -> None:
+        """First our own reports without those of workers, then the latter one by one."""
+        assert self._mailbox is not None
+        self._mailbox.suspect(closed=bool(batch))
+        if batch:
+            self._step(batch)
+            self._mailbox.suspect(closed=False)
+        self.poke()
 
     def _orphans(self) -> list[Outcome]:
         try:
-            live = live_attempts(worker=self._worker)
+            return self._dispatcher.doubtful({(outcome.task_id, outcome.attempt) for _, outcome in self._postponed})
         except DatabaseError:
             return []  # still not readable; the next failure comes here again
-        known = self._held.keys() | {(outcome.task_id, outcome.attempt) for _, outcome in self._postponed}
-        return [
-            Outcome(run_id, task_id, number, Ending.LOST, error="its start was not confirmed", error_code=ENGINE_LOST)
-            for run_id, task_id, number, _worker in live
-            if (task_id, number) not in known
-        ]

@@ -8,6 +8,7 @@ from orchestration.models.draft import DraftStep, TreeDraft
 from orchestration.models.event import Event
 from orchestration.models.idempotency import IdempotencyKey, Throttle
 from orchestration.models.profile import Profile
+from orchestration.models.report import Report
 from orchestration.models.run import Run
 from orchestration.models.saved import SavedFilter
 from orchestration.models.share import TreeShare
@@ -29,6 +30,7 @@ __all__ = [
     "Event",
     "IdempotencyKey",
     "Profile",
+    "Report",
     "Run",
     "SavedFilter",
     "Task",

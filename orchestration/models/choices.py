@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from orchestration.domain.states import TERMINAL, Mode, Origin, Status
+from orchestration.domain.states import TERMINAL, Mode, Origin, Status, WorkerKind
 
 
 def choices_of(enum: type[StrEnum]) -> list[tuple[str, str]]:
@@ -26,3 +26,4 @@ ORIGIN_CHOICES = choices_of(Origin)
 ORIGIN_VALUES = values_of(Origin)
 MODE_CHOICES = choices_of(Mode)
 MODE_VALUES = values_of(Mode)
+WORKER_KIND_CHOICES = choices_of(WorkerKind)

@@ -84,6 +84,7 @@ def make_claim(
         max_attempts=task.max_attempts,
         owner_id=state.owner_id,
         isolated=task.isolated,
+        priority=task.priority,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Collection
 from datetime import timedelta
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from orchestration.conf import Conf
+from orchestration.domain.states import WorkerKind
 from orchestration.models import Worker
 
 KEEP = timedelta(days=7)  # how long an ended process stays listed
@@ -20,26 +22,37 @@ def new_worker_id() -> str:
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def register(worker: str, conf: Conf) -> None:
-    """Note that this process has started. Effects: 1 worker row; rows of processes that ended long ago go."""
-    now = timezone.now()
-    Worker.objects.filter(heartbeat_at__lt=now - KEEP).delete()
+def register(
+    worker: str,
+    conf: Conf,
+    *,
+    kind: WorkerKind = WorkerKind.ENGINE,
+    queues: Collection[str] = (),
+    hands_out: bool = False,
+) -> None:
+    """Note that this process has started. *hands_out*: it is an engine that runs nothing itself.
+
+    Effects: 1 worker row; rows of processes that ended long ago go. Times are of the database's clock.
+    """
+    Worker.objects.filter(heartbeat_at__lt=Now() - KEEP).delete()
     Worker.objects.create(
         id=worker,
+        kind=kind.value,
+        queues=sorted(queues),
         host=socket.gethostname()[:255],
         pid=os.getpid(),
-        process_slots=conf.process_slots,
-        async_slots=conf.async_slots,
-        started_at=now,
-        heartbeat_at=now,
+        process_slots=0 if hands_out else conf.process_slots,
+        async_slots=0 if hands_out else conf.async_slots,
+        started_at=Now(),
+        heartbeat_at=Now(),
     )
 
 
 def beat(worker: str) -> None:
     """Sign of life of *worker*."""
-    Worker.objects.filter(pk=worker).update(heartbeat_at=timezone.now())
+    Worker.objects.filter(pk=worker).update(heartbeat_at=Now())
 
 
 def leave(worker: str) -> None:
     """Note that *worker* has stopped in good order."""
-    Worker.objects.filter(pk=worker).update(stopped_at=timezone.now())
+    Worker.objects.filter(pk=worker).update(stopped_at=Now())

@@ -1,0 +1,177 @@
+"""A worker's side of scale-out: take jobs, make their attempts its own, keep its leases, report. PostgreSQL only.
+
+A job is fetched and finished through procrastinate's SQL functions in the transaction that makes the attempt the
+worker's: there is never a job "in progress" that could be stuck, and a worker that dies before the commit has taken
+nothing. From then on the lease on the attempt's row alone says whose it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from orchestration.domain.fleet import Key
+from orchestration.domain.states import TERMINAL, Status
+from orchestration.domain.work import DependencyResult, Outcome, Work
+from orchestration.executors import registry
+from orchestration.services.handing_out import JOB, body_of
+from orchestration.services.notices import REPORTS, notify
+from orchestration.services.transitions_load import EMPTY, parse
+
+LIVE = Status.IN_PROGRESS.value
+DONE = Status.COMPLETED.value
+
+FETCH = """WITH fetched AS MATERIALIZED
+ (SELECT procrastinate_fetch_job_v2(%s::text[]::varchar[], NULL) AS job FROM generate_series(1, %s))
+ SELECT (job).id, (job).task_name, (job).args ->> 'task', (job).args ->> 'attempt' FROM fetched
+ WHERE (job).id IS NOT NULL"""
+FINISH = "SELECT procrastinate_finish_job_v1(job, 'succeeded', true) FROM unnest(%s::bigint[]) AS job"
+PICK_UP = """UPDATE orchestration_attempt a
+ SET worker = %s, lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+ FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number), orchestration_task t, orchestration_tree tree,
+ orchestration_run r
+ WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = %s AND a.worker = ''
+ AND t.id = a.task_id AND t.attempt = a.number AND tree.id = t.tree_id AND r.id = a.run_id
+ RETURNING a.run_id, a.task_id, a.number, a.try_number, t.name, a.executor, a.inputs, t.params,
+ t.schemas -> 'input_schema', COALESCE((r.overrides #>> ARRAY[t.id::text, 'timeout_s'])::float, t.timeout_s),
+ t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""
+EDGES = """SELECT d.task_id, s.id, s.name, d.required, s.status, s.error, s.executor, s.attempt, s.linked_attempt_id
+ FROM orchestration_dependency d JOIN orchestration_task s ON s.id = d.depends_on_id
+ WHERE d.task_id = ANY(%s) ORDER BY d.task_id, d.position"""
+RESULTS = """SELECT a.task_id, a.result FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
+ JOIN orchestration_attempt a ON a.task_id = j.task_id AND a.number = j.number"""
+LINKED = "SELECT id, result FROM orchestration_attempt WHERE id = ANY(%s)"
+REPORT = """INSERT INTO orchestration_report (run_id, task_id, attempt, worker, body, created_at)
+ SELECT run_id, task_id, attempt, %s, body, clock_timestamp()
+ FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[]) AS r(run_id, task_id, attempt, body)"""
+# rows that the engine is just ending are skipped: two statements that lock many rows must not wait for each other
+RENEW = """UPDATE orchestration_attempt SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+ WHERE id IN (SELECT id FROM orchestration_attempt WHERE status = %s AND worker = %s FOR UPDATE SKIP LOCKED)"""
+MINE = """SELECT a.task_id, a.number, a.run_id, t.stop_requested_at IS NOT NULL FROM orchestration_attempt a
+ JOIN orchestration_task t ON t.id = a.task_id WHERE a.status = %s AND a.worker = %s"""
+
+
+@dataclass(slots=True)
+class Picked:
+    """What a worker has made its own."""
+
+    works: list[Work] = field(default_factory=list)  # run them now
+    stopped: list[Work] = field(default_factory=list)  # cancelled before anybody picked them up: only confirm
+
+
+@dataclass(slots=True)
+class Standing:
+    """What the rows say about what a worker holds."""
+
+    held: dict[Key, int] = field(default_factory=dict)  # attempt -> its run
+    stopping: set[Key] = field(default_factory=set)  # asked to stop
+
+
+def fetch(queues: Sequence[str], most: int) -> list[Key]:
+    """Take up to *most* jobs off *queues*, most urgent first, for good (with the current transaction)."""
+    with connection.cursor() as cursor:
+        cursor.execute(FETCH, [list(queues), most])
+        rows = cursor.fetchall()
+        if rows:
+            cursor.execute(FINISH, [[row[0] for row in rows]])
+    return [(task_id, int(number)) for _, name, task_id, number in rows if name == JOB and task_id and number]
+
+
+def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout_s: float) -> Picked:
+    """Those of the attempts *keys* that nobody has picked up or ended yet, now *worker*'s. Queries: 1 to 4."""
+    picked = Picked()
+    if not keys:
+        return picked
+    with connection.cursor() as cursor:
+        cursor.execute(PICK_UP, [worker, lease_s, [key[0] for key in keys], [key[1] for key in keys], LIVE])
+        rows = {(row[1].hex, row[2]): row for row in cursor.fetchall()}
+        dependencies = _dependencies(cursor, [row[1] for row in rows.values()])
+    for key in dict.fromkeys(keys):  # in their order: most urgent first
+        if key in rows:
+            work = _work(rows[key], dependencies.get(rows[key][1], []), default_timeout_s)
+            (picked.stopped if rows[key][-1] else picked.works).append(work)
+    return picked
+
+
+def report(outcomes: Sequence[Outcome], worker: str) -> None:
+    """Store *outcomes* for the engine and wake it."""
+    columns: list[list[Any]] = [
+        [outcome.run_id for outcome in outcomes],
+        [outcome.task_id for outcome in outcomes],
+        [outcome.attempt for outcome in outcomes],
+        [body_of(outcome) for outcome in outcomes],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(REPORT, [worker, *columns])
+    notify(REPORTS)
+
+
+def renew(worker: str, lease_s: float) -> None:
+    """Renew the leases of everything that *worker* holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, [lease_s, LIVE, worker])
+
+
+def standing(worker: str) -> Standing:
+    """What the rows say that *worker* holds, and what of it has been asked to stop."""
+    with connection.cursor() as cursor:
+        cursor.execute(MINE, [LIVE, worker])
+        rows = cursor.fetchall()
+    held = {(task_id.hex, number): run_id for task_id, number, run_id, _ in rows}
+    return Standing(held, {(task_id.hex, number) for task_id, number, _, stop in rows if stop})
+
+
+def _work(row: Sequence[Any], dependencies: list[DependencyResult], default_timeout_s: float) -> Work:
+    run_id, task_id, number, try_number, name, executor, inputs, params, schema, timeout_s, most, owner, prio, _ = row
+    found = registry.find(executor)
+    return Work(
+        run_id=run_id,
+        task_id=task_id.hex,
+        attempt=number,
+        try_number=try_number,
+        name=name,
+        executor=executor,
+        inputs=parse(inputs),
+        params=parse(params) if params != EMPTY else {},
+        input_schema=parse(schema) if schema else None,
+        dependencies=dependencies,
+        timeout_s=timeout_s or default_timeout_s or None,
+        max_attempts=most,
+        owner_id=owner,
+        isolated=found is not None and found.isolated,
+        priority=prio,
+    )
+
+
+def _dependencies(cursor: Any, tasks: list[UUID]) -> dict[UUID, list[DependencyResult]]:
+    """Task -> its dependencies as its executor sees them; a result is read and parsed once."""
+    if not tasks:
+        return {}
+    cursor.execute(EDGES, [tasks])
+    edges = cursor.fetchall()
+    values = _results(cursor, edges)
+    found: dict[UUID, list[DependencyResult]] = {}
+    for task_id, source, name, required, status, error, *_ in edges:
+        verdict = status if Status(status) in TERMINAL else "blocked"
+        result = DependencyResult(str(source), name, required, verdict, values.get(source), error)
+        found.setdefault(task_id, []).append(result)
+    return found
+
+
+def _results(cursor: Any, edges: Sequence[Sequence[Any]]) -> Mapping[UUID, Any]:
+    """Source -> its result, of completed ones that have an executor (links: of the attempt they refer to)."""
+    sources = {row[1]: (row[7], row[8]) for row in edges if row[4] == DONE and row[6]}
+    own = {source: number for source, (number, linked) in sources.items() if linked is None}
+    linked = {attempt: source for source, (_, attempt) in sources.items() if attempt is not None}
+    texts: dict[UUID, str | None] = {}
+    if own:
+        cursor.execute(RESULTS, [list(own), list(own.values())])
+        texts |= dict(cursor.fetchall())
+    if linked:
+        cursor.execute(LINKED, [list(linked)])
+        texts |= {linked[attempt]: text for attempt, text in cursor.fetchall()}
+    return {source: parse(text) for source, text in texts.items() if text is not None}
