@@ -32,7 +32,7 @@ CHANGEABLE = ("name", "url", "events", "active")
 
 @transaction.atomic
 def webhook_create(
-    *, user: Any, url: str, events: Sequence[str], tree_id: int | None = None, name: str = "", ip: str = ""
+    *, user: Any, url: str, events: Sequence[str], tree_id: int | None = None, name: str = ""
 ) -> tuple[Webhook, str]:
     """The new webhook and its secret, which is shown this once. Without *tree_id*: for all trees of *user*.
 
@@ -59,15 +59,13 @@ def webhook_create(
         updated_at=now,
     )
     details = {"tree": tree_id, "host": _host(url), "events": webhook.events}
-    audit.record(actor=user, action="webhook.create", target=f"webhook:{webhook.pk}", details=details, ip=ip)
+    audit.record(actor=user, action="webhook.create", target=f"webhook:{webhook.pk}", details=details)
     transaction.on_commit(publisher.poke)
     return webhook, secret
 
 
 @transaction.atomic
-def webhook_update(
-    *, user: Any, webhook_id: int, changes: Mapping[str, Any], version: int | None = None, ip: str = ""
-) -> Webhook:
+def webhook_update(*, user: Any, webhook_id: int, changes: Mapping[str, Any], version: int | None = None) -> Webhook:
     """The webhook with other name, url, events or active. Switching on forgets why it was off.
 
     Raises NotFound, Forbidden, Invalid, Conflict (stale_version). Effects: the row, an audit entry.
@@ -85,24 +83,24 @@ def webhook_update(
     webhook.version, webhook.updated_at = webhook.version + 1, now
     webhook.save()
     told = {"fields": sorted(changes), "host": _host(webhook.url), "active": webhook.active, "events": webhook.events}
-    audit.record(actor=user, action="webhook.update", target=f"webhook:{webhook.pk}", details=told, ip=ip)
+    audit.record(actor=user, action="webhook.update", target=f"webhook:{webhook.pk}", details=told)
     transaction.on_commit(publisher.poke)
     return webhook
 
 
 @transaction.atomic
-def webhook_delete(*, user: Any, webhook_id: int, ip: str = "") -> Webhook:
+def webhook_delete(*, user: Any, webhook_id: int) -> Webhook:
     """The webhook that is gone, with its deliveries. Raises NotFound, Forbidden. Effects: rows, an audit entry."""
     webhook = _locked(user, webhook_id)
     WebhookDelivery.objects.filter(webhook=webhook).delete()
     Webhook.objects.filter(pk=webhook.pk).delete()
     details = {"tree": webhook.tree_id, "host": _host(webhook.url)}
-    audit.record(actor=user, action="webhook.delete", target=f"webhook:{webhook.pk}", details=details, ip=ip)
+    audit.record(actor=user, action="webhook.delete", target=f"webhook:{webhook.pk}", details=details)
     return webhook
 
 
 @transaction.atomic
-def webhook_rotate(*, user: Any, webhook_id: int, ip: str = "") -> tuple[Webhook, str]:
+def webhook_rotate(*, user: Any, webhook_id: int) -> tuple[Webhook, str]:
     """The webhook and its new secret, shown this once; the old one signs too for a day. Raises NotFound, Forbidden.
 
     Effects: the row, an audit entry.
@@ -114,12 +112,12 @@ def webhook_rotate(*, user: Any, webhook_id: int, ip: str = "") -> tuple[Webhook
     webhook.prefix = secret[:SHOWN]
     webhook.version, webhook.updated_at = webhook.version + 1, now
     webhook.save()
-    audit.record(actor=user, action="webhook.rotate", target=f"webhook:{webhook.pk}", ip=ip)
+    audit.record(actor=user, action="webhook.rotate", target=f"webhook:{webhook.pk}")
     return webhook, secret
 
 
 @transaction.atomic
-def webhook_test(*, user: Any, webhook_id: int, ip: str = "") -> WebhookDelivery:
+def webhook_test(*, user: Any, webhook_id: int) -> WebhookDelivery:
     """A delivery of the event `ping`, tried once and soon, also while the webhook is off. Raises NotFound, Forbidden.
 
     Effects: a delivery, an audit entry.
@@ -131,13 +129,13 @@ def webhook_test(*, user: Any, webhook_id: int, ip: str = "") -> WebhookDelivery
         "id": str(delivery.uid), "event": Topic.PING, "at": now.isoformat(), "webhook": webhook.pk,
     })  # fmt: skip
     delivery.save()
-    audit.record(actor=user, action="webhook.test", target=f"webhook:{webhook.pk}", ip=ip)
+    audit.record(actor=user, action="webhook.test", target=f"webhook:{webhook.pk}")
     transaction.on_commit(publisher.poke)
     return delivery
 
 
 @transaction.atomic
-def delivery_redeliver(*, user: Any, webhook_id: int, delivery_id: int, ip: str = "") -> WebhookDelivery:
+def delivery_redeliver(*, user: Any, webhook_id: int, delivery_id: int) -> WebhookDelivery:
     """The delivery, to be sent again soon under the same id, with all tries. Raises NotFound, Forbidden, Conflict.
 
     Conflict: it is under way, or the webhook is switched off. Effects: the delivery, an audit entry.
@@ -151,7 +149,7 @@ def delivery_redeliver(*, user: Any, webhook_id: int, delivery_id: int, ip: str 
     now = timezone.now()
     WebhookDelivery.objects.filter(pk=delivery.pk).update(state=DeliveryState.PENDING, attempts=0, next_at=now)
     details = {"delivery": str(delivery.uid)}
-    audit.record(actor=user, action="webhook.redeliver", target=f"webhook:{webhook.pk}", details=details, ip=ip)
+    audit.record(actor=user, action="webhook.redeliver", target=f"webhook:{webhook.pk}", details=details)
     transaction.on_commit(publisher.poke)
     delivery.refresh_from_db()
     return delivery

@@ -21,7 +21,6 @@ from orchestration.api.webhook_shapes import (
 )
 from orchestration.models import Webhook, WebhookDelivery
 from orchestration.selectors import webhooks as selectors
-from orchestration.services import throttle
 from orchestration.services import webhooks as services
 
 EXAMPLE = {"url": "https://example.com/hook", "events": ["run.completed", "run.failed"], "name": "tickets"}
@@ -51,11 +50,6 @@ class WebhookView(ApiView):
         response["Cache-Control"] = "no-store"
         return response
 
-    @property
-    def address(self) -> str:
-        """Where the request comes from."""
-        return throttle.client_address(self.request)
-
 
 class WebhookList(WebhookView):
     @described("webhook_list", "Your webhooks, without their secrets", WebhookShape, listing=selectors.WEBHOOKS)
@@ -72,7 +66,7 @@ class WebhookList(WebhookView):
         tree_id = asked.pop("tree", None)
         return self.commit_secret(
             "api.webhook.create",
-            lambda: services.webhook_create(user=self.user, tree_id=tree_id, ip=self.address, **asked),
+            lambda: services.webhook_create(user=self.user, tree_id=tree_id, **asked),
             status=201,
         )
 
@@ -98,7 +92,7 @@ class WebhookDetail(WebhookView):
         selectors.webhook_for_write(request.user, webhook_id)
 
         def do() -> Done:
-            services.webhook_delete(user=self.user, webhook_id=webhook_id, ip=self.address)
+            services.webhook_delete(user=self.user, webhook_id=webhook_id)
             return Done(None, f"webhook:{webhook_id}")
 
         return self.commit("api.webhook.delete", do, status=204)
@@ -107,9 +101,7 @@ class WebhookDetail(WebhookView):
         webhook = Webhook.objects.select_for_update().get(pk=webhook_id)
         require_match(expected, webhook.version, "webhook")
         wanted = {name: value for name, value in changes.items() if name != "version"}
-        services.webhook_update(
-            user=self.user, webhook_id=webhook_id, changes=wanted, version=changes.get("version"), ip=self.address
-        )
+        services.webhook_update(user=self.user, webhook_id=webhook_id, changes=wanted, version=changes.get("version"))
         return webhook_done(selectors.webhook_for_read(self.user, webhook_id))
 
 
@@ -120,7 +112,7 @@ class WebhookRotate(WebhookView):
         self.body(NoBody)
         return self.commit_secret(
             "api.webhook.rotate",
-            lambda: services.webhook_rotate(user=self.user, webhook_id=webhook_id, ip=self.address),
+            lambda: services.webhook_rotate(user=self.user, webhook_id=webhook_id),
             status=200,
         )
 
@@ -132,7 +124,7 @@ class WebhookTest(WebhookView):
         self.body(NoBody)
 
         def do() -> Done:
-            delivery = services.webhook_test(user=self.user, webhook_id=webhook_id, ip=self.address)
+            delivery = services.webhook_test(user=self.user, webhook_id=webhook_id)
             return delivery_done(delivery)
 
         return self.commit("api.webhook.test", do, status=202)
@@ -160,9 +152,7 @@ class DeliveryRedeliver(WebhookView):
         self.body(NoBody)
 
         def do() -> Done:
-            delivery = services.delivery_redeliver(
-                user=self.user, webhook_id=webhook_id, delivery_id=delivery_id, ip=self.address
-            )
+            delivery = services.delivery_redeliver(user=self.user, webhook_id=webhook_id, delivery_id=delivery_id)
             return delivery_done(delivery)
 
         return self.commit("api.webhook.redeliver", do, status=202)
