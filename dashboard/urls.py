@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard import urls_actions, urls_builder
+from dashboard import urls_actions, urls_builder, urls_webhooks
 from dashboard.views import (
     access,
     account,
@@ -58,4 +58,5 @@ urlpatterns = [
     path("workers/", lists.workers, name="workers"),
     *urls_builder.urlpatterns,
     *urls_actions.urlpatterns,
+    *urls_webhooks.urlpatterns,
 ]

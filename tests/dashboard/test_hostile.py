@@ -14,9 +14,12 @@ from dashboard.contexts.insight import run_insight
 from dashboard.htmx import notice
 from orchestration.builders.draft import draft_from_tree
 from orchestration.domain.states import Kind, Status
-from orchestration.models import BulkOperation, Event, Run, SavedFilter, Task
+from orchestration.domain.webhooks import DeliveryState
+from orchestration.models import BulkOperation, Event, Run, SavedFilter, Task, Webhook, WebhookDelivery
 from orchestration.selectors.run_rows import Window
 from orchestration.services.drafts import draft_start
+from orchestration.services.webhook_feed import Feed
+from orchestration.services.webhooks import webhook_create
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
@@ -40,6 +43,7 @@ PAYLOADS = {
 }
 ACTIONS = {  # answer POST only
     "filter_default", "filter_delete", "filter_save", "operation_stop", "tour", "tree_run", "task_priority",
+    "webhook_rotate", "webhook_switch", "webhook_test", "webhook_delete", "webhook_redeliver",
     "link_move", "tree_rename", "tree_labels", "tree_limit", "draft_edit", "draft_save", "draft_discard",
     "token_end", "tree_unshare",
 }  # fmt: skip
@@ -123,6 +127,7 @@ def scene(request):
     )
     draft = draft_start(user=user, array=draft_from_tree(tree), what=payload)
     client = signed_in(user)
+    delivery = hostile_delivery(user, tree, failed, payload)
     operation = BulkOperation.objects.create(
         actor=user, action="label", kind="trees", ids=[tree.pk], reason=payload, argument=payload[:40], total=1, done=1,
         failed=1, failures=[{"id": tree.pk, "name": payload, "message": payload}], state="done", query=f"q={payload}",
@@ -131,10 +136,24 @@ def scene(request):
     load = task_named(tree, "load")
     ids = {
         "tree_id": tree.pk, "run_id": active.pk, "run_a": failed.pk, "run_b": active.pk, "task_id": load.pk,
+        "webhook_id": delivery.webhook_id, "delivery_id": delivery.pk,
         "executor_id": "simulate", "draft_id": draft.pk, "kind": "trees", "hex": load.pk.hex, "payload": payload,
         "operation_id": operation.pk,
     }  # fmt: skip
     return payload, client, ids, (failed, active)
+
+
+def hostile_delivery(user, tree, run, payload):
+    """What a webhook with a hostile name was told of *run*, and its hostile answer."""
+    events = ["run.failed", "task.failed"]
+    webhook, _ = webhook_create(user=user, url="https://example.com/", events=events, name=payload, tree_id=tree.pk)
+    reason = {"url": payload, "disabled_reason": payload, "disabled_at": timezone.now(), "active_since": run.started_at}
+    Webhook.objects.filter(pk=webhook.pk).update(**reason)
+    Feed().make_deliveries()
+    Webhook.objects.filter(pk=webhook.pk).update(active=False)
+    said = {"response_excerpt": payload, "error": payload, "state": DeliveryState.FAILED}
+    WebhookDelivery.objects.update(last_at=timezone.now(), **said)
+    return WebhookDelivery.objects.latest("pk")
 
 
 def pages(ids):

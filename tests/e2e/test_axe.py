@@ -18,7 +18,10 @@ from orchestration.builders.array import tree_from_array
 import time
 from orchestration.models import Run, Tree
 from orchestration.services.runs import run_start
+from orchestration.services.webhooks import webhook_create, webhook_test
 user = User.objects.get(username="admin")
+webhook, _ = webhook_create(user=user, url="https://example.com/hook", events=["run.failed"], name="tickets")
+webhook_test(user=user, webhook_id=webhook.pk)
 slow = tree_from_array(owner=user, data=[{"name": "Slow", "executor": "simulate", "inputs": {"duration_s": 900}}])
 broken = [{"name": "Broken", "executor": "simulate", "inputs": {"duration_s": 0, "fail": "the disk is full"}}]
 tree_from_array(owner=user, data=broken)
@@ -33,14 +36,17 @@ run_start(user=user, tree_id=Tree.objects.get(name="Broken").pk)
 
 FIND = """
 import json
+from orchestration.models import WebhookDelivery
 from orchestration.models import Run, Task
 runs = {run.tree.name: run for run in Run.objects.select_related("tree").order_by("-pk")}
 task = {name: str(Task.objects.filter(tree=run.tree).last().pk) for name, run in runs.items()}
 order, slow, broken = (runs[name] for name in ("Ship an order", "Slow", "Broken"))
 again = Run.objects.filter(tree=broken.tree).latest("pk")
+delivery = WebhookDelivery.objects.latest("pk")
 found = {
     "tree": order.tree_id, "run": order.pk, "task": task["Ship an order"], "slow": slow.pk, "slow_task": task["Slow"],
     "broken": broken.pk, "again": again.pk, "broken_tree": broken.tree_id, "failed": task["Broken"],
+    "webhook": delivery.webhook_id, "delivery": delivery.pk,
 }
 """
 
@@ -52,6 +58,7 @@ PAGES = (
     "/trees/{tree}/archive", "/trees/{tree}/mixed", "/trees/build", "/runs/{run}/graph", "/runs/{run}/events",
     "/runs/{run}/data", "/runs/{run}/compare", "/runs/{broken}/compare/{again}", "/runs/{run}/rerun",
     "/runs/{slow}", "/runs/{slow}/graph", "/runs/{slow}/cancel", "/tasks/{slow_task}/cancel", "/tasks/{task}/edit",
+    "/me/webhooks", "/trees/{tree}/webhooks", "/me/webhooks/{webhook}", "/me/webhooks/{webhook}/deliveries/{delivery}",
     "/trees/{tree}/edit", "/tasks/{failed}?attempt=1", "/runs/{broken}", "/runs/{broken}/rerun", "/me/tokens",
     "/trees/{broken_tree}", "/trees/{tree}/share", "/audit/",
 )  # fmt: skip
