@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from dashboard import urls_actions, urls_builder, urls_webhooks
+from dashboard import urls_actions, urls_builder, urls_triggers, urls_webhooks
 from dashboard.views import (
     access,
     account,
@@ -58,5 +58,6 @@ urlpatterns = [
     path("workers/", lists.workers, name="workers"),
     *urls_builder.urlpatterns,
     *urls_actions.urlpatterns,
+    *urls_triggers.urlpatterns,
     *urls_webhooks.urlpatterns,
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from orchestration.models import Run, Tree
+from orchestration.models import Run, Tree, Trigger
+from orchestration.services.triggers import trigger_create
 from tests.dashboard.rows import start
 
 READ = ("/trees/{tree}", "/trees/{tree}/export.json", "/runs/{run}", "/tasks/{task}")
@@ -52,6 +53,18 @@ def test_only_the_owner_deletes(clients, tree, who, status):
     for send in (clients[who].get, clients[who].post):
         assert send(f"/trees/{tree.pk}/delete").status_code == status
     assert Tree.objects.filter(pk=tree.pk).exists()
+
+
+@pytest.mark.parametrize(("who", "status"), [("ann", 200), ("carla", 403), ("bob", 403), ("eve", 404), ("nobody", 302)])
+def test_only_the_owner_sees_triggers(clients, tree, who, status):
+    one = trigger_create(user=tree.owner, tree_id=tree.pk, fields={"name": "nightly"}).pk
+    assert clients[who].get(f"/trees/{tree.pk}/triggers").status_code == status
+    assert clients[who].get(f"/trees/{tree.pk}/triggers/{one}").status_code == status
+    assert clients[who].post(f"/trees/{tree.pk}/triggers/{one}/rotate").status_code == status
+    for action in ("switch", "delete"):
+        answer = clients[who].post(f"/trees/{tree.pk}/triggers/{one}/{action}")
+        assert answer.status_code == (302 if who == "ann" else status)
+    assert Trigger.objects.exists() == (who != "ann")
 
 
 def test_buttons_are_shown_to_those_who_may_press_them(clients, ids):

@@ -18,6 +18,7 @@ from orchestration.domain.webhooks import DeliveryState
 from orchestration.models import BulkOperation, Event, Run, SavedFilter, Task, Webhook, WebhookDelivery
 from orchestration.selectors.run_rows import Window
 from orchestration.services.drafts import draft_start
+from orchestration.services.triggers import trigger_create
 from orchestration.services.webhook_feed import Feed
 from orchestration.services.webhooks import webhook_create
 from tests.dashboard.conftest import signed_in
@@ -45,7 +46,7 @@ ACTIONS = {  # answer POST only
     "filter_default", "filter_delete", "filter_save", "operation_stop", "tour", "tree_run", "task_priority",
     "webhook_rotate", "webhook_switch", "webhook_test", "webhook_delete", "webhook_redeliver",
     "link_move", "tree_rename", "tree_labels", "tree_limit", "draft_edit", "draft_save", "draft_discard",
-    "token_end", "tree_unshare",
+    "token_end", "tree_unshare", "trigger_rotate", "trigger_switch", "trigger_delete",
 }  # fmt: skip
 ELSEWHERE = {"login", "logout", "theme", "tree_export"}  # no page of a person who has signed in, or no HTML
 QUERIES = {
@@ -134,11 +135,14 @@ def scene(request):
         created_at=timezone.now(),
     )  # fmt: skip
     load = task_named(tree, "load")
+    chosen = {"name": payload[:100], "body": "inputs", "inputs": {str(load.pk): [payload]}}
+    trigger = trigger_create(user=user, tree_id=tree.pk, fields=chosen)
+    Run.objects.filter(pk__in=[failed.pk, active.pk]).update(started_via=f"trigger {payload[:100]}")
     ids = {
         "tree_id": tree.pk, "run_id": active.pk, "run_a": failed.pk, "run_b": active.pk, "task_id": load.pk,
         "webhook_id": delivery.webhook_id, "delivery_id": delivery.pk,
         "executor_id": "simulate", "draft_id": draft.pk, "kind": "trees", "hex": load.pk.hex, "payload": payload,
-        "operation_id": operation.pk,
+        "operation_id": operation.pk, "trigger_id": trigger.pk,
     }  # fmt: skip
     return payload, client, ids, (failed, active)
 

@@ -18,6 +18,7 @@ from orchestration.builders.array import tree_from_array
 import time
 from orchestration.models import Run, Tree
 from orchestration.services.runs import run_start
+from orchestration.services.triggers import trigger_create
 from orchestration.services.webhooks import webhook_create, webhook_test
 user = User.objects.get(username="admin")
 webhook, _ = webhook_create(user=user, url="https://example.com/hook", events=["run.failed"], name="tickets")
@@ -32,12 +33,13 @@ for _ in range(300):
         break
     time.sleep(0.1)
 run_start(user=user, tree_id=Tree.objects.get(name="Broken").pk)
+trigger_create(user=user, tree_id=Tree.objects.get(name="Ship an order").pk, fields={"name": "nightly-build"})
 """
 
 FIND = """
 import json
 from orchestration.models import WebhookDelivery
-from orchestration.models import Run, Task
+from orchestration.models import Run, Task, Trigger
 runs = {run.tree.name: run for run in Run.objects.select_related("tree").order_by("-pk")}
 task = {name: str(Task.objects.filter(tree=run.tree).last().pk) for name, run in runs.items()}
 order, slow, broken = (runs[name] for name in ("Ship an order", "Slow", "Broken"))
@@ -47,6 +49,7 @@ found = {
     "tree": order.tree_id, "run": order.pk, "task": task["Ship an order"], "slow": slow.pk, "slow_task": task["Slow"],
     "broken": broken.pk, "again": again.pk, "broken_tree": broken.tree_id, "failed": task["Broken"],
     "webhook": delivery.webhook_id, "delivery": delivery.pk,
+    "trigger": Trigger.objects.get(tree=order.tree_id).pk,
 }
 """
 
@@ -60,7 +63,8 @@ PAGES = (
     "/runs/{slow}", "/runs/{slow}/graph", "/runs/{slow}/cancel", "/tasks/{slow_task}/cancel", "/tasks/{task}/edit",
     "/me/webhooks", "/trees/{tree}/webhooks", "/me/webhooks/{webhook}", "/me/webhooks/{webhook}/deliveries/{delivery}",
     "/trees/{tree}/edit", "/tasks/{failed}?attempt=1", "/runs/{broken}", "/runs/{broken}/rerun", "/me/tokens",
-    "/trees/{broken_tree}", "/trees/{tree}/share", "/audit/",
+    "/trees/{broken_tree}", "/trees/{tree}/share", "/audit/", "/trees/{tree}/triggers",
+    "/trees/{tree}/triggers/{trigger}",
 )  # fmt: skip
 
 
