@@ -11,11 +11,11 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
-from django.contrib.auth import get_user_model
 
 from dashboard import live
-from dashboard.contexts.runs import may_run
+from dashboard.contexts.runs import rights_on
 from dashboard.forms import window_of
+from orchestration import streams
 from orchestration.feeds import Frame, Subscription, subscribe
 from orchestration.models import Run
 from orchestration.selectors.access import runs_for_read
@@ -24,7 +24,6 @@ from orchestration.selectors.run_rows import Window
 logger = logging.getLogger("apflow.pages")
 
 ROW_S = 0.0008  # pause for each row of a morph of all rows: the browser has to draw them
-RECHECK_S = 5.0  # how often rights are looked at again
 BROKEN = 1011  # the page reconnects on this
 NOT_SIGNED_IN = 4403  # codes that the page does not reconnect on
 NOT_FOUND = 4404
@@ -32,6 +31,8 @@ NOT_FOUND = 4404
 
 class RunPageConsumer(AsyncWebsocketConsumer):
     """Pushes fragments of one run to one page."""
+
+    channel_layer_alias = "none"  # feeds listen to the layer; a socket must open without it, too
 
     async def connect(self) -> None:
         # a refusal before accept looks like a broken network in the browser, which would try again for ever
@@ -66,8 +67,8 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         await self._snapshot()
         checked = time.monotonic()
         while True:
-            frame = await news.next(timeout=RECHECK_S)
-            if time.monotonic() - checked >= RECHECK_S:
+            frame = await news.next(timeout=max(0.0, checked + streams.RECHECK_S - time.monotonic()))
+            if time.monotonic() - checked >= streams.RECHECK_S:
                 checked = time.monotonic()
                 code = await database_sync_to_async(self._refusal)()
                 if code:
@@ -81,7 +82,7 @@ class RunPageConsumer(AsyncWebsocketConsumer):
                 await self._push(frame)
 
     async def _snapshot(self) -> None:
-        shot = await database_sync_to_async(live.snapshot)(self._run_id, self._window, allowed=self._allowed)
+        shot = await database_sync_to_async(live.snapshot)(self._run_id, self._window, rights=self._rights)
         self._seq, self._ids = shot.seq, shot.ids
         await self.send(shot.html)
 
@@ -91,8 +92,8 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         parts = [
             await frame.once("head", lambda: database_sync_to_async(live.head_html)(run)),
             await frame.once(
-                f"actions {self._allowed}",
-                lambda: database_sync_to_async(live.actions_html)(run, allowed=self._allowed),
+                f"actions {self._rights}",
+                lambda: database_sync_to_async(live.actions_html)(run, rights=self._rights),
             ),
         ]
         change = await frame.once(
@@ -104,14 +105,12 @@ class RunPageConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(ROW_S * len(self._ids))  # what happens meanwhile is in the next frame
 
     def _refusal(self) -> int:
-        """The code to close with, or 0. Effects: remembers whether the user may run the tree."""
-        scope_user = self.scope["user"]
-        user = get_user_model().objects.filter(pk=scope_user.pk, is_active=True).first() if scope_user.pk else None
-        session = self.scope.get("session")
-        if user is None or (session is not None and session.session_key and not session.exists(session.session_key)):
+        """The code to close with, or 0. Effects: remembers what the user may do with the tree."""
+        user = streams.signed_in(self.scope["user"], self.scope.get("session"))
+        if user is None:
             return NOT_SIGNED_IN
         run = runs_for_read(user).filter(pk=self._run_id).first()
         if run is None:
             return NOT_FOUND
-        self._allowed = may_run(user, run.tree_id)
+        self._rights = rights_on(user, run.tree_id)
         return 0

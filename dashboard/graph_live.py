@@ -15,6 +15,7 @@ from dashboard.consumers import RunPageConsumer
 from dashboard.contexts.graph import GraphView, graph_view
 from dashboard.contexts.graph_plan import LIMITS, Fold, GraphQuery, Look, Plan, looks_of, news_of, plan_of
 from dashboard.contexts.rows import FILTERS
+from dashboard.contexts.runs import Rights
 from dashboard.forms import number_of
 from orchestration.feeds import Frame
 from orchestration.models import Run
@@ -64,7 +65,7 @@ def run_graph(run: Run, query: GraphQuery) -> tuple[Plan, GraphView, dict[str, L
     return plan, graph_view(plan, tasks, looks, query, f"{run.get_absolute_url()}/graph", run.pk), looks
 
 
-def snapshot(run_id: int, query: GraphQuery, signature: str, *, allowed: bool, plan: Plan | None = None) -> Shot:
+def snapshot(run_id: int, query: GraphQuery, signature: str, *, rights: Rights, plan: Plan | None = None) -> Shot:
     """Header, buttons and all boxes as they are now; the whole drawing when the page shows other boxes than *signature*
     names. *plan*: what the viewer has already."""
     run = live.load_run(run_id)
@@ -75,7 +76,7 @@ def snapshot(run_id: int, query: GraphQuery, signature: str, *, allowed: bool, p
     else:
         looks, drawing = fresh_looks(run, plan), ""
     run = live.load_run(run_id)  # after the tasks: the header is never older than they are
-    parts = [live.head_html(run), live.actions_html(run, allowed=allowed)]
+    parts = [live.head_html(run), live.actions_html(run, rights=rights)]
     parts.append(live.partial("#graph-canvas", drawing, swap="innerHTML") if drawing else news_html(looks))
     return Shot("".join(parts), seq, plan, looks)
 
@@ -99,7 +100,7 @@ class GraphConsumer(RunPageConsumer):
         values = parse_qs(self.scope["query_string"].decode("latin-1"))
         query = {key: found[0] for key, found in values.items()}
         shot: Shot = await database_sync_to_async(snapshot)(
-            self._run_id, query_from(query), query.get("sig", ""), allowed=self._allowed, plan=self._plan
+            self._run_id, query_from(query), query.get("sig", ""), rights=self._rights, plan=self._plan
         )
         self._seq, self._plan, self._sent = shot.seq, shot.plan, shot.looks
         await self.send(shot.html)
@@ -113,8 +114,8 @@ class GraphConsumer(RunPageConsumer):
         parts = [
             await frame.once("head", lambda: database_sync_to_async(live.head_html)(run)),
             await frame.once(
-                f"actions {self._allowed}",
-                lambda: database_sync_to_async(live.actions_html)(run, allowed=self._allowed),
+                f"actions {self._rights}",
+                lambda: database_sync_to_async(live.actions_html)(run, rights=self._rights),
             ),
         ]
         looks: dict[str, Look] = await frame.once(

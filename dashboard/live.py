@@ -11,7 +11,7 @@ from django.utils.safestring import mark_safe
 
 from dashboard.contexts.insight import Insight, run_insight
 from dashboard.contexts.rows import row_view, rows_view
-from dashboard.contexts.runs import run_actions, run_head
+from dashboard.contexts.runs import Rights, run_actions, run_head
 from orchestration.models import Run
 from orchestration.selectors.run_rows import Rows, Window, changed_rows, group_ancestors, pending_dependents, run_rows
 
@@ -46,9 +46,9 @@ def head_html(run: Run) -> str:
     return partial("#run-head", render("dashboard/run_head.html", head=run_head(run)))
 
 
-def actions_html(run: Run, *, allowed: bool) -> str:
-    """The buttons as a partial, for those who may (*allowed*) or may not run the tree."""
-    html = render("dashboard/run_actions.html", actions=run_actions(run, allowed=allowed))
+def actions_html(run: Run, *, rights: Rights) -> str:
+    """The buttons as a partial, for a user with *rights* on the tree."""
+    html = render("dashboard/run_actions.html", actions=run_actions(run, rights=rights))
     return partial("#run-actions", html)
 
 
@@ -68,13 +68,13 @@ def changed_html(run: Run, window: Window, changed: frozenset[UUID], shown: froz
     return Change("".join(partial(f"#t-{hexed}", html) for hexed, html in rows), whole=False)
 
 
-def snapshot(run_id: int, window: Window, *, allowed: bool) -> Snapshot:
+def snapshot(run_id: int, window: Window, *, rights: Rights) -> Snapshot:
     """Header, buttons and all rows of *window* as partials."""
     found = run_rows(load_run(run_id), window)
     run = load_run(run_id)  # after the rows: the header is never older than they are
     why = run_insight(run)
     path = why.path if why else frozenset()
-    html = head_html(run) + actions_html(run, allowed=allowed) + why_html(why, allowed=allowed)
+    html = head_html(run) + actions_html(run, rights=rights) + why_html(why, allowed=rights.run)
     html += partial("#path-chip", render("dashboard/run_path.html", why=why))
     html += body_html(run, window, found, path)
     return Snapshot(html=html, seq=found.seq, ids=found.ids, active=run.is_active)

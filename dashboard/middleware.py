@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 
 from dashboard.htmx import fragment, is_htmx, notice
 from dashboard.views.errors import error_page
-from orchestration.domain.errors import OrchestrationError
+from orchestration.domain.errors import Forbidden, NotFound, OrchestrationError
+from orchestration.services import audit
 
 Handler = Callable[[HttpRequest], HttpResponse]
 MIB = 1024 * 1024
-PROGRAMS = ("/api/", "/hooks")  # they want JSON, also when they are refused
 
 
 class BodyLimitMiddleware:
@@ -25,10 +25,7 @@ class BodyLimitMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > settings.MAX_BODY_BYTES:
             text = f"request larger than {settings.MAX_BODY_BYTES // MIB} MiB"
-            if request.path.startswith(PROGRAMS):
-                error = f'{{"error": {{"code": "body_too_large", "message": "{text}", "field": ""}}}}'
-                return HttpResponse(error, "application/json", 413)
-            return error_page(request, 413, text)
+            return error_page(request, 413, text, code="body_too_large")
         return self.get_response(request)
 
 
@@ -47,7 +44,10 @@ class NoStoreMiddleware:
 
 
 class RefusalMiddleware:
-    """Turns an OrchestrationError of a view into a page, or a notice for htmx, with its status."""
+    """Turns an OrchestrationError of a view into a page, or a notice for htmx, with its status.
+
+    Effects: refusals of rights go into the audit log, also about what does not exist: else the time would tell it.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -58,11 +58,13 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, OrchestrationError) or request.path.startswith("/api/"):
             return None
+        if isinstance(exception, Forbidden | NotFound):
+            audit.refused(user=request.user, target=f"{request.method} {request.path}", code=exception.code)
         if is_htmx(request):
             response = fragment(notice(exception.message, "error"))
             response.status_code = exception.status
             return response
-        page = error_page(request, exception.status, exception.message, field=exception.field)
+        page = error_page(request, exception.status, exception.message, field=exception.field, code=exception.code)
         if hasattr(exception, "retry_after_s"):
             page["Retry-After"] = str(exception.retry_after_s)
         return page

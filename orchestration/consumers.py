@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,7 +13,8 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from orchestration.domain.errors import Invalid, NotFound
-from orchestration.selectors.access import run_for_read
+from orchestration.selectors.access import run_for_read, watching
+from orchestration.services import audit, throttle
 from orchestration.streams import AccessLost, clean_seq, follow, may_read
 
 MAX_INCOMING = 64 * 1024
@@ -39,6 +41,8 @@ class RunEventConsumer(AsyncWebsocketConsumer):
     told {"resync": seq} and closed with 4408; it can come back with after=seq.
     """
 
+    channel_layer_alias = "none"  # feeds listen to the layer; a socket must open without it, too
+
     async def connect(self) -> None:
         # a refusal before accept reaches a browser as a broken network
         await self.accept()
@@ -51,7 +55,7 @@ class RunEventConsumer(AsyncWebsocketConsumer):
         try:
             query = parse_qs(self.scope["query_string"].decode("latin-1"))
             self._seq = clean_seq(query.get("after", [""])[-1], "after")
-            await database_sync_to_async(run_for_read)(self._user, self._run_id)
+            await database_sync_to_async(self._enter)()
         except Invalid:
             await self.close(BAD_REQUEST)
         except NotFound:
@@ -97,6 +101,20 @@ class RunEventConsumer(AsyncWebsocketConsumer):
             async with asyncio.timeout(1.0):
                 await self.send(json.dumps({"resync": self._seq}))
         await self.close(TOO_SLOW)
+
+    def _enter(self) -> None:
+        """Raises NotFound. Effects: audit entries of a refusal, and of staff that looks at somebody else's run."""
+        headers = {name: value.decode("latin-1") for name, value in self.scope["headers"]}
+        told = {"REMOTE_ADDR": (self.scope.get("client") or [""])[0]}
+        told["HTTP_X_FORWARDED_FOR"] = headers.get(b"x-forwarded-for", "")
+        origin = audit.Origin(throttle.client_address(SimpleNamespace(META=told)), door="socket")
+        with audit.during(origin), watching() as seen:
+            try:
+                run_for_read(self._user, self._run_id)
+            except NotFound as error:
+                audit.refused(user=self._user, target=f"socket {self.scope['path']}", code=error.code)
+                raise
+            audit.staff_views(seen.values())
 
     def _allowed(self) -> bool:
         return may_read(self._user, self.scope.get("session"), self._run_id)

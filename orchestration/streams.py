@@ -9,9 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.contrib.auth import get_user_model
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET
 
 from orchestration.domain.errors import Invalid, NotFound, OrchestrationError, Problem
@@ -19,10 +20,12 @@ from orchestration.feeds import Frame, subscribe
 from orchestration.models import Run
 from orchestration.selectors.access import run_for_read
 from orchestration.selectors.events import EventPage, events_page
+from orchestration.services import audit
+from orchestration.services.tokens import InvalidToken, token_user
 
 MAX_SEQ = 2**62
 QUIET_S = 2.0  # longest wait before the rows are looked at again, nudge or not
-RECHECK_S = 5.0  # how often rights are looked at again
+RECHECK_S = 3.0  # how often rights are looked at again: what is taken away ends a stream within 5 seconds
 KEEPALIVE_S = 15.0  # so that proxies do not take a quiet stream for a dead one
 
 
@@ -40,10 +43,26 @@ def clean_seq(text: str, field: str) -> int:
     return int(text)
 
 
-def may_read(user: Any, session: Any, run_id: int) -> bool:
-    """Whether *user*, read anew, is still signed in by *session* and may see the run."""
-    fresh = get_user_model().objects.filter(pk=user.pk).first()
-    if fresh is None or (session is not None and session.session_key and not session.exists(session.session_key)):
+def signed_in(user: Any, session: Any) -> Any:
+    """*user*, read anew; None when the account or *session* (None: not signed in by one) has ended meanwhile.
+
+    A session ends by logout, expiry and a changed password.
+    """
+    fresh = get_user_model().objects.filter(pk=user.pk, is_active=True).first()
+    if fresh is None or session is None or not session.session_key:
+        return fresh
+    stored = session.__class__(session.session_key).load()  # type() of a lazy session is not its class
+    proof = str(stored.get(HASH_SESSION_KEY, ""))
+    return fresh if constant_time_compare(proof, fresh.get_session_auth_hash()) else None
+
+
+def may_read(user: Any, session: Any, run_id: int, secret: str = "") -> bool:
+    """Whether *user*, read anew, is still signed in by *session*, or by the token *secret*, and may see the run."""
+    try:
+        fresh = token_user(secret)[0] if secret else signed_in(user, session)
+    except InvalidToken:
+        return False
+    if fresh is None:
         return False
     try:
         run_for_read(fresh, run_id)
@@ -55,7 +74,7 @@ def may_read(user: Any, session: Any, run_id: int) -> bool:
 async def follow(run_id: int, after: int, allowed: Callable[[], bool]) -> AsyncGenerator[list[dict[str, Any]]]:
     """The events after *after*, in order and without gaps, in lists of at most 100; ends after the run's last one.
 
-    An empty list is a sign of life, at least every 2 seconds. *allowed* (called in a thread) is asked every 5 seconds.
+    An empty list is a sign of life, at least every 2 seconds. *allowed* (called in a thread) is asked every 3 seconds.
     Raises AccessLost when it says no, NotFound when the run is gone.
     """
     checked = time.monotonic()
@@ -69,7 +88,8 @@ async def follow(run_id: int, after: int, allowed: Callable[[], bool]) -> AsyncG
                 yield page.events
                 if page.ended:
                     return
-                frame = None if page.more else await news.next(timeout=QUIET_S)
+                left = max(0.0, checked + RECHECK_S - time.monotonic())
+                frame = None if page.more else await news.next(timeout=min(QUIET_S, left))
                 if time.monotonic() - checked >= RECHECK_S:
                     checked = time.monotonic()
                     if not await database_sync_to_async(allowed)():
@@ -89,8 +109,9 @@ async def _read(run_id: int, after: int, frame: Frame | None) -> EventPage:
 
 @login_not_required
 @require_GET
-async def run_events(request: HttpRequest, run_id: int) -> HttpResponse | StreamingHttpResponse:
+async def run_events(request: HttpRequest, run_id: int, secret: str = "") -> HttpResponse | StreamingHttpResponse:
     """The run's events as text/event-stream: id is the number, event the kind, data the JSON.
+    *secret*: of the token that request.auser() stands for; without one it is the session's.
 
     Resumes after header Last-Event-ID or query `after`; ends after the run's last event. Answers 401 without a login,
     404 for a run that the user may not know of, 400 for a number that is none; each as {"error": {...}}.
@@ -103,8 +124,11 @@ async def run_events(request: HttpRequest, run_id: int) -> HttpResponse | Stream
         after = clean_seq(header or request.GET.get("after", ""), "Last-Event-ID" if header else "after")
         await database_sync_to_async(run_for_read)(user, run_id)
     except OrchestrationError as error:
+        if isinstance(error, NotFound):
+            target = f"GET {request.path}"
+            await database_sync_to_async(audit.refused)(user=user, target=target, code=error.code)
         return _refusal(error.status, error.code, error.message, error.field)
-    events = _lines(follow(run_id, after, lambda: may_read(user, request.session, run_id)))
+    events = _lines(follow(run_id, after, lambda: may_read(user, request.session, run_id, secret)))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
@@ -58,6 +58,7 @@ class RunActions:
     id: int
     tree_id: int
     may_run: bool
+    may_cancel: bool
     active: bool
     stopping: bool
     cancel_words: str  # "Cancel 3 running, 5 waiting"
@@ -99,7 +100,7 @@ def _step(near: Run, run: Run) -> Step:
 
 
 def may_run(user: Any, tree_id: int) -> bool:
-    """Whether *user* may run and cancel the tree."""
+    """Whether *user* may run the tree."""
     try:
         access.tree_for_run(user, tree_id)
     except Forbidden:
@@ -107,8 +108,30 @@ def may_run(user: Any, tree_id: int) -> bool:
     return True
 
 
-def run_actions(run: Run, *, allowed: bool) -> RunActions:
-    """The buttons of *run*; *allowed*: the user may run its tree."""
+class Rights(NamedTuple):
+    """What the user may do with the runs of a tree."""
+
+    run: bool
+    cancel: bool
+
+
+def rights_on(user: Any, tree_id: int) -> Rights:
+    """The rights of *user*, who may see the tree."""
+    run = may_run(user, tree_id)
+    return Rights(run, run or may_cancel(user, tree_id))
+
+
+def may_cancel(user: Any, tree_id: int) -> bool:
+    """Whether *user* may cancel what runs of the tree."""
+    try:
+        access.tree_for_cancel(user, tree_id)
+    except Forbidden:
+        return False
+    return True
+
+
+def run_actions(run: Run, *, rights: Rights) -> RunActions:
+    """The buttons of *run* for a user with *rights* on its tree."""
     unfinished = run.failed + run.cancelled + run.blocked + (0 if run.is_active else max(0, run.pending))
     parts = [f"{run.running:,} running"] if run.running else []
     parts += [f"{run.pending:,} waiting"] if run.pending > 0 else []
@@ -118,7 +141,8 @@ def run_actions(run: Run, *, allowed: bool) -> RunActions:
     return RunActions(
         id=run.pk,
         tree_id=run.tree_id,
-        may_run=allowed,
+        may_run=rights.run,
+        may_cancel=rights.cancel,
         active=run.is_active,
         stopping=run.cancel_requested_at is not None,
         cancel_words=f"Cancel {', '.join(parts)}" if parts else "Cancel run",

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import live
+from dashboard.contexts.runs import rights_on
 from dashboard.contexts.values import blast_words, tasks_words
 from dashboard.htmx import fragment, go, is_htmx, notice
 from dashboard.live import render as text_of
@@ -22,14 +23,14 @@ from orchestration.services import runs as run_services
 @require_http_methods(["GET", "POST"])
 def run_cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     """Cancel everything of the run that has not ended; GET says what that is."""
-    run = access.run_for_run(request.user, run_id)
+    run = access.run_for_cancel(request.user, run_id)
     if request.method == "GET":
         return _ask(request, run)
     run = run_services.run_cancel(user=request.user, run_id=run_id, reason=request.POST.get("reason", ""))
     if is_htmx(request):
         fresh = live.load_run(run.pk)
-        parts = [live.head_html(fresh), live.actions_html(fresh, allowed=True), notice("The run is being cancelled.")]
-        return fragment("".join(parts))
+        actions = live.actions_html(fresh, rights=rights_on(request.user, fresh.tree_id))
+        return fragment(live.head_html(fresh) + actions + notice("The run is being cancelled."))
     return go(request, run.get_absolute_url(), "The run is being cancelled.")
 
 
@@ -50,7 +51,7 @@ def _ask(request: HttpRequest, run: Run) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def task_cancel(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """Cancel the task, with `subtree` also everything under it; GET says what that stops and blocks."""
-    task = access.task_for_run(request.user, task_id)
+    task = access.task_for_cancel(request.user, task_id)
     if request.method == "GET":
         return _ask_task(request, task, whole=request.GET.get("subtree") == "1")
     whole = request.POST.get("subtree") == "1"

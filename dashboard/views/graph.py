@@ -10,7 +10,7 @@ from dashboard.contexts.common import query_of
 from dashboard.contexts.graph import graph_view
 from dashboard.contexts.graph_nav import graph_nav, query_text
 from dashboard.contexts.graph_plan import GraphQuery, definition_looks, plan_of
-from dashboard.contexts.runs import may_run, run_actions, run_head
+from dashboard.contexts.runs import rights_on, run_actions, run_head
 from dashboard.forms import search_of
 from dashboard.graph_live import query_from, run_graph, snapshot
 from dashboard.htmx import fragment, is_htmx
@@ -29,14 +29,14 @@ def run_graph_page(request: HttpRequest, run_id: int) -> HttpResponse:
         return _to_neighbourhood(base, run.tree_id, search_of(request.GET))
     query = query_from(request.GET)
     _check(run.tree_id, query)
-    allowed = may_run(request.user, run.tree_id)
+    rights = rights_on(request.user, run.tree_id)
     if is_htmx(request):
-        return fragment(snapshot(run.pk, query, request.GET.get("sig", ""), allowed=allowed).html)
+        return fragment(snapshot(run.pk, query, request.GET.get("sig", ""), rights=rights).html)
     plan, view, _ = run_graph(run, query)
     own = query_text(query)
     context = {
         "head": run_head(run),
-        "actions": run_actions(run, allowed=allowed),
+        "actions": run_actions(run, rights=rights),
         "graph": view,
         "nav": graph_nav(base, query, view, run.tree_id),
         "socket_url": f"/ws/runs/{run.pk}/graph/?{own}&sig={plan.signature}",

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET
 from dashboard import live
 from dashboard.contexts.insight import insight_comes_later, run_insight
 from dashboard.contexts.rows import rows_view
-from dashboard.contexts.runs import may_run, run_actions, run_head
+from dashboard.contexts.runs import rights_on, run_actions, run_head
 from dashboard.forms import window_of
 from dashboard.htmx import fragment, is_htmx
 from orchestration.selectors import access
@@ -21,17 +21,17 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
     """The run page; htmx gets its live parts."""
     run = access.run_for_read(request.user, run_id)
     window = window_of(request.GET)
-    allowed = may_run(request.user, run.tree_id)
+    rights = rights_on(request.user, run.tree_id)
     if is_htmx(request):
-        return fragment(live.snapshot(run.pk, window, allowed=allowed).html)
+        return fragment(live.snapshot(run.pk, window, rights=rights).html)
     later = "why" not in request.GET and insight_comes_later(run)
     why = None if later else run_insight(run)
     context = {
         "view": rows_view(run, window, run_rows(run, window), why.path if why else frozenset()),
         "head": run_head(run),
-        "actions": run_actions(run, allowed=allowed),
+        "actions": run_actions(run, rights=rights),
         "why": why,
         "later": later,
-        "allowed": allowed,
+        "allowed": rights.run,
     }
     return render(request, "dashboard/run_page.html", context)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from dashboard.contexts.calls import task_calls
-from dashboard.contexts.runs import may_run
+from dashboard.contexts.runs import may_cancel, may_run
 from dashboard.contexts.tasks import task_view
 from dashboard.contexts.why import task_why
 from dashboard.forms import number_of
@@ -42,6 +42,7 @@ def task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
         "view": task_view(detail),
         "why": task_why(request.user, task, allowed=allowed) if newest else None,
         "may_run": allowed,
+        "may_cancel": allowed or may_cancel(request.user, task.tree_id),
         "may_edit": tree.owner_id == request.user.pk or getattr(request.user, "is_superuser", False),
         "tree_id": tree.pk,
         "calls": task_calls(task, f"{request.scheme}://{request.get_host()}", allowed=allowed),

@@ -20,6 +20,7 @@ from orchestration.domain.errors import Invalid, OrchestrationError, Problem
 from orchestration.selectors import access, tree_history
 from orchestration.selectors.lineage import links_with_newer_results
 from orchestration.selectors.trees import active_run, outline
+from orchestration.services import audit
 from orchestration.services import runs as run_services
 from orchestration.services import trees as tree_services
 
@@ -80,7 +81,9 @@ def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
 def tree_export(request: HttpRequest, tree_id: int) -> HttpResponse:
     """The tree as a JSON array, for keeping or importing elsewhere; `?state=1` adds states and results."""
     tree = access.tree_for_read(request.user, tree_id)
-    array = array_from_tree(tree, state=request.GET.get("state") == "1")
+    state = request.GET.get("state") == "1"
+    audit.act(actor=request.user, action="tree.export", target=f"tree:{tree.pk}", details={"state": state})
+    array = array_from_tree(tree, state=state)
     response = JsonResponse(array, safe=False, json_dumps_params={"indent": 2, "ensure_ascii": False})
     response["Content-Disposition"] = f'attachment; filename="tree-{tree.pk}.json"'
     return response

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PAGE = "page"
+PAGE, RPC = "page", "apflow"
 DOORS = {"api": "api", "apflow": "apflow", "hooks": "hooks", "admin": "admin"}
 """First part of the path -> door. Everything else is a page."""
 

@@ -26,7 +26,6 @@ from orchestration.rpc.events import stream
 from orchestration.rpc.methods import EXECUTE, METHODS, Method, discovery
 from orchestration.rpc.params import Params, invalid
 from orchestration.services import audit, throttle
-from orchestration.services.tokens import InvalidToken, token_user
 from orchestration.streams import may_read
 
 STATUSES = {INTERNAL: 500, BUSY: 503}  # of single messages; every other answer is HTTP 200
@@ -149,17 +148,8 @@ class Rpc(RpcView):
         """Whether who asked may go on watching, called while the stream lasts."""
         user, request = self.user, self.request._request
         words = request.META.get("HTTP_AUTHORIZATION", "").split()
-        if not isinstance(self.request.auth, ApiToken):
-            return lambda: may_read(user, request.session, run_id)
-
-        def allowed() -> bool:
-            try:
-                token_user(words[1])
-            except InvalidToken:
-                return False
-            return may_read(user, None, run_id)
-
-        return allowed
+        secret = words[1] if isinstance(self.request.auth, ApiToken) else ""
+        return lambda: may_read(user, request.session, run_id, secret)
 
 
 def _target(params: Any, result: Any) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +16,33 @@ from orchestration.domain.errors import Forbidden, NotFound
 from orchestration.models import Run, Task, Tree, TreeShare
 
 AnyUser = User | AbstractBaseUser | AnonymousUser
+type Seen = dict[int, tuple[Any, Tree]]
+
+_seen: ContextVar[Seen | None] = ContextVar("seen_as_staff", default=None)
+
+
+@contextmanager
+def watching() -> Iterator[Seen]:
+    """What is opened inside by the staff flag alone: tree id -> (user, tree). For the banner and the audit log."""
+    seen: Seen = {}
+    token = _seen.set(seen)
+    try:
+        yield seen
+    finally:
+        _seen.reset(token)
+
+
+def seen_as_staff() -> list[Tree]:
+    """The trees of others that the request under way has opened by the staff flag alone."""
+    return [tree for _, tree in (_seen.get() or {}).values()]
+
+
+def _opened(user: Any, tree: Tree) -> None:
+    seen = _seen.get()
+    if seen is None or tree.pk in seen or tree.owner_id == user.pk or not _sees_all(user):
+        return
+    if not TreeShare.objects.filter(tree=tree, user=user).exists():
+        seen[tree.pk] = (user, tree)
 
 
 def _sees_all(user: Any) -> bool:
@@ -38,7 +68,9 @@ def runs_for_read(user: Any) -> QuerySet[Run]:
 
 def tree_for_read(user: Any, tree_id: int) -> Tree:
     """The tree, for looking at. Raises NotFound."""
-    return _one(trees_for_read(user).select_related("owner"), tree_id, "tree")
+    tree = _one(trees_for_read(user).select_related("owner"), tree_id, "tree")
+    _opened(user, tree)
+    return tree
 
 
 def tree_for_run(user: Any, tree_id: int) -> Tree:
@@ -68,27 +100,46 @@ def require_create(user: Any) -> None:
 
 def run_for_read(user: Any, run_id: int) -> Run:
     """The run with its tree, for looking at. Raises NotFound."""
-    return _one(runs_for_read(user).select_related("tree", "started_by", "cancelled_by", "retry_of"), run_id, "run")
+    run = _one(runs_for_read(user).select_related("tree", "started_by", "cancelled_by", "retry_of"), run_id, "run")
+    _opened(user, run.tree)
+    return run
 
 
 def run_for_run(user: Any, run_id: int) -> Run:
-    """The run, for cancelling and re-executing. Raises NotFound, Forbidden."""
+    """The run, for re-executing. Raises NotFound, Forbidden."""
     run = run_for_read(user, run_id)
     tree_for_run(user, run.tree_id)
     return run
 
 
+def run_for_cancel(user: Any, run_id: int) -> Run:
+    """The run, for cancelling: staff may cancel any. Raises NotFound, Forbidden."""
+    return run_for_read(user, run_id) if _sees_all(user) else run_for_run(user, run_id)
+
+
+def tree_for_cancel(user: Any, tree_id: int) -> Tree:
+    """The tree, for cancelling its run: staff may cancel any. Raises NotFound, Forbidden."""
+    return tree_for_read(user, tree_id) if _sees_all(user) else tree_for_run(user, tree_id)
+
+
 def task_for_read(user: Any, task_id: UUID | str) -> Task:
     """The task with its tree and run, for looking at. Raises NotFound."""
     tasks = Task.objects.filter(tree__in=trees_for_read(user)).select_related("tree", "run", "blocked_by")
-    return _one(tasks, task_id, "task")
+    task = _one(tasks, task_id, "task")
+    _opened(user, task.tree)
+    return task
 
 
 def task_for_run(user: Any, task_id: UUID | str) -> Task:
-    """The task, for cancelling and re-executing. Raises NotFound, Forbidden."""
+    """The task, for re-executing and reordering. Raises NotFound, Forbidden."""
     task = task_for_read(user, task_id)
     tree_for_run(user, task.tree_id)
     return task
+
+
+def task_for_cancel(user: Any, task_id: UUID | str) -> Task:
+    """The task, for cancelling: staff may cancel any. Raises NotFound, Forbidden."""
+    return task_for_read(user, task_id) if _sees_all(user) else task_for_run(user, task_id)
 
 
 def _one[M: Model](queryset: QuerySet[M], pk: Any, noun: str) -> M:

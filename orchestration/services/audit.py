@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from orchestration.domain.json_gate import safe_text
-from orchestration.models import AuditEntry, AuditHead
+from orchestration.models import AuditEntry, AuditHead, Tree
 
 MAX_TARGET, MAX_ACTOR = 200, 150
 MAX_FAULTS = 20
 CHUNK = 2000
+STAFF_VIEW = "staff.view"
+VIEW_STEP = timedelta(hours=1)
+RECENT = 500  # entries of a person that are looked through for the same view
 
 
 @dataclass(slots=True)
@@ -85,6 +88,22 @@ def record(
         _write([entry])
     else:
         waiting.append(entry)
+
+
+def refused(*, user: Any, target: str, code: str) -> None:
+    """An entry about somebody who may not do that, or not know of it. Nothing for the anonymous (or None)."""
+    if user is not None and user.is_authenticated:
+        record(actor=user, action="refused", target=target, details={"code": code})
+
+
+def staff_views(seen: Iterable[tuple[Any, Tree]]) -> None:
+    """Entries about staff that has opened trees of others: one per person, tree and hour."""
+    for user, tree in seen:
+        newest = AuditEntry.objects.filter(actor_id=user.pk).order_by("-seq").values("pk")[:RECENT]
+        same = {"action": STAFF_VIEW, "target": f"tree:{tree.pk}", "at__gt": timezone.now() - VIEW_STEP}
+        if not AuditEntry.objects.filter(pk__in=newest, **same).exists():
+            details = {"owner": tree.owner_id, "name": tree.name}
+            record(actor=user, action=STAFF_VIEW, target=f"tree:{tree.pk}", details=details)
 
 
 @contextmanager

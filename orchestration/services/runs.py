@@ -90,7 +90,7 @@ def run_cancel(*, user: Any, run_id: int, reason: str = "") -> Run:
     """
     reason = _clean_reason(reason)
     with transaction.atomic():
-        access.run_for_run(user, run_id)
+        access.run_for_cancel(user, run_id)
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.status in TERMINAL:
             raise AlreadyFinished(f"run #{run.number} is already {run.status}, nothing to cancel")
@@ -111,7 +111,7 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
     """
     reason = _clean_reason(reason)
     with transaction.atomic():
-        task = access.task_for_run(user, task_id)
+        task = access.task_for_cancel(user, task_id)
         run = Run.objects.select_for_update().filter(tree=task.tree_id, status=Status.IN_PROGRESS.value).first()
         task.refresh_from_db()
         if task.status in TERMINAL and not (subtree and run is not None):

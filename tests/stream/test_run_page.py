@@ -13,7 +13,7 @@ from django.test import Client
 
 from apflow_site.asgi import application
 from dashboard import consumers
-from orchestration import feeds
+from orchestration import feeds, streams
 from orchestration.domain.states import Status
 from orchestration.models import TreeShare
 from tests.dashboard.rows import end_run, end_task, start
@@ -155,7 +155,7 @@ async def test_another_site_may_not_connect():
 
 
 async def test_a_lost_right_ends_the_page(monkeypatch):
-    monkeypatch.setattr(consumers, "RECHECK_S", 0.1)
+    monkeypatch.setattr(streams, "RECHECK_S", 0.1)
     tree, run = await database(prepare)()
     share = await database(lambda: TreeShare.objects.create(tree=tree, user=make_user("bob")))()
     page = await database(socket)(run, "bob")

@@ -105,7 +105,7 @@ def _run(user: Any, tree_id: int, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _cancel(user: Any, tree_id: int, asked: dict[str, Any]) -> dict[str, Any]:
-    run = active_run(access.tree_for_run(user, tree_id))
+    run = active_run(access.tree_for_cancel(user, tree_id))
     if run is None:
         raise AlreadyFinished("no run of this tree is active")
     return {"run": run_cancel(user=user, run_id=run.pk, reason=asked["reason"]).pk}

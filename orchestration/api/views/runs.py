@@ -66,7 +66,7 @@ class RunCancel(ApiView):
 
     @described("run_cancel", "Cancel a run", RunDetailShape, body=CancelBody, example={"reason": "wrong inputs"})
     def post(self, request: Request, run_id: int) -> Response:
-        access.run_for_run(request.user, run_id)
+        access.run_for_cancel(request.user, run_id)
         reason = self.body(CancelBody)["reason"]
         return self.commit(
             "run.cancel",
@@ -140,10 +140,11 @@ async def events(request: HttpRequest, run_id: int) -> HttpResponseBase:
     if request.method != "GET" or EVENT_STREAM not in request.headers.get("Accept", ""):
         listed: HttpResponseBase = await sync_to_async(_event_list)(request, run_id=run_id)
         return listed
-    words = request.headers.get("Authorization", "").split()
+    words, secret = request.headers.get("Authorization", "").split(), ""
     if len(words) == 2 and words[0].lower() == "bearer":
         try:
-            user, _ = await database_sync_to_async(token_user)(words[1])
+            secret = words[1]
+            user, _ = await database_sync_to_async(token_user)(secret)
         except InvalidToken as refused:
             error = {"code": refused.code, "message": refused.message, "field": ""}
             headers = {"WWW-Authenticate": CHALLENGE}
@@ -153,7 +154,7 @@ async def events(request: HttpRequest, run_id: int) -> HttpResponseBase:
             return user
 
         request.auser = auser
-    return await run_events(request, run_id)
+    return await run_events(request, run_id, secret)
 
 
 events.cls = RunEvents  # type: ignore[attr-defined]  # so that the description of the API knows it

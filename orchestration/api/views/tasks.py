@@ -86,7 +86,7 @@ class TaskCancel(ApiView):
 
     @described("task_cancel", "Cancel a task, or everything under it", TaskDetailShape, body=TaskCancelBody)
     def post(self, request: Request, task_id: UUID) -> Response:
-        access.task_for_run(request.user, task_id)
+        access.task_for_cancel(request.user, task_id)
         asked = self.body(TaskCancelBody)
 
         def do() -> Done:
