@@ -1,4 +1,4 @@
-"""Letting go of old runs."""
+"""Letting go of old runs, and of what webhooks were told long ago."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from orchestration.domain.states import Status
-from orchestration.models import Attempt, Event, Run, Task
+from orchestration.models import Attempt, Event, Run, Task, WebhookCursor, WebhookDelivery
 
 CHUNK = 50  # runs per transaction: the engine writes in between
+ROWS = 1000  # deliveries per transaction
 DELETE_PARTS = (
     "DELETE FROM orchestration_event WHERE run_id IN ({ids})",
     "DELETE FROM orchestration_attempt WHERE run_id IN ({ids})",
@@ -29,9 +30,15 @@ class Pruned:
     runs: int = 0
     attempts: int = 0
     events: int = 0
+    deliveries: int = 0  # of webhooks
 
     def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(self.runs + other.runs, self.attempts + other.attempts, self.events + other.events)
+        return Pruned(
+            self.runs + other.runs,
+            self.attempts + other.attempts,
+            self.events + other.events,
+            self.deliveries + other.deliveries,
+        )
 
 
 def prunable(before: datetime) -> QuerySet[Run]:
@@ -54,16 +61,26 @@ def prune_preview(before: datetime) -> Pruned:
         runs.count(),
         Attempt.objects.filter(run__in=runs).count(),
         Event.objects.filter(run__in=runs).count(),
+        WebhookDelivery.objects.filter(created_at__lt=before).count(),
     )
 
 
 def prune(before: datetime) -> Pruned:
-    """Delete the prunable runs with their attempts and events. Effects: one transaction per 50 runs; no audit entry is
-    touched. What a crash leaves is deleted the next time."""
+    """Delete the prunable runs with their attempts and events, and the deliveries of webhooks made before *before*.
+    Effects: one transaction per 50 runs or 1000 deliveries; no audit entry is touched. What a crash leaves is deleted
+    the next time."""
     total = Pruned()
     while (step := _prune_some(before)).runs:
         total += step
+    WebhookCursor.objects.filter(~Exists(Run.objects.filter(pk=OuterRef("pk")))).delete()
+    while deliveries := _forget_deliveries(before):
+        total += Pruned(deliveries=deliveries)
     return total
+
+
+def _forget_deliveries(before: datetime) -> int:
+    old = WebhookDelivery.objects.filter(created_at__lt=before).order_by("pk").values_list("pk", flat=True)
+    return WebhookDelivery.objects.filter(pk__in=list(old[:ROWS])).delete()[0]
 
 
 @transaction.atomic

@@ -18,7 +18,8 @@ MAX_DAYS = 36_500
 class Command(BaseCommand):
     help = (
         "Delete runs that ended long ago, with their attempts and events. The newest run of a tree, and every run "
-        "whose results are still shown or linked to, stays; so does the audit log."
+        "whose results are still shown or linked to, stays; so does the audit log. What webhooks were told so long ago "
+        "goes too."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,4 +38,5 @@ class Command(BaseCommand):
 
 
 def _words(pruned: Pruned) -> str:
-    return f"{pruned.runs} runs with {pruned.attempts} attempts and {pruned.events} events"
+    runs = f"{pruned.runs} runs with {pruned.attempts} attempts and {pruned.events} events"
+    return f"{runs}, {pruned.deliveries} deliveries of webhooks"
