@@ -9,6 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
+from apflow_site.databases import VARIABLE, database
 from apflow_site.env import env_bool, env_choice, env_float, env_int, env_limits, env_list, env_pairs, env_str
 from apflow_site.secret import secret_key
 
@@ -86,25 +87,22 @@ TEMPLATES = [
 SQLITE_SYNCHRONOUS = env_str("APFLOW_SQLITE_SYNCHRONOUS", "FULL").upper()
 if SQLITE_SYNCHRONOUS not in {"FULL", "NORMAL"}:
     raise ImproperlyConfigured("APFLOW_SQLITE_SYNCHRONOUS: write FULL or NORMAL")
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "apflow.sqlite3",
-        # IMMEDIATE: a transaction that reads first and writes later would fail at once with "database is locked"
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": (
-                f"PRAGMA journal_mode=WAL; PRAGMA synchronous={SQLITE_SYNCHRONOUS}; PRAGMA mmap_size=134217728; "
-                # a checkpoint every 10 MB, not 4: half as many steps have to wait for one
-                "PRAGMA journal_size_limit=27103364; PRAGMA cache_size=-8000; PRAGMA wal_autocheckpoint=2500"
-            ),
-        },
-    }
-}
+DATABASE_POOL = env_int("APFLOW_DATABASE_POOL", 20)
+DATABASES = {"default": database(env_str(VARIABLE), DATA_DIR, pool=DATABASE_POOL, synchronous=SQLITE_SYNCHRONOUS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    INSTALLED_APPS.append("procrastinate.contrib.django")  # carries attempts to worker processes
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+# Nudges only: without Redis, processes look into the event table themselves.
+REDIS_URL = env_str("REDIS_URL")
+CHANNEL_LAYERS: dict[str, Any] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+if REDIS_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_connect_timeout": 2, "socket_timeout": 5}]},
+        }
+    }
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

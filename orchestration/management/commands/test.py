@@ -1,4 +1,4 @@
-"""`manage.py test`: pytest, with any of its arguments."""
+"""`manage.py test`: pytest, with any of its arguments; `--postgres` runs it on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+POSTGRES = "--postgres"
+
 
 class Command(BaseCommand):
-    help = "Run the tests with pytest; everything after `test` goes to it, such as -k, -m, -x or a path."
+    help = (
+        "Run the tests with pytest; everything after `test` goes to it, such as -k, -m, -x or a path. "
+        "--postgres: on a PostgreSQL server that is made for them, instead of SQLite."
+    )
     requires_system_checks: list[str] = []
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -19,5 +24,6 @@ class Command(BaseCommand):
         sys.exit(self.handle(*argv[2:]))
 
     def handle(self, *args: str, **options: Any) -> int:  # type: ignore[override]
-        command = [sys.executable, "-m", "pytest", *args]
+        given = ["--ds=tests.settings_postgres" if arg == POSTGRES else arg for arg in args]
+        command = [sys.executable, "-m", "pytest", *given]
         return subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode
