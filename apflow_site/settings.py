@@ -232,6 +232,8 @@ ORCHESTRATION: dict[str, Any] = {
     "dispatch": env_choice("APFLOW_DISPATCH", ("here", "workers")),
     "ageing_s": env_float("APFLOW_AGEING_S", 0.0),
     "default_timeout_s": env_float("APFLOW_DEFAULT_TIMEOUT_S", 0.0),
+    "webhook_timeout_s": env_float("APFLOW_WEBHOOK_TIMEOUT_S", 10.0, minimum=0.1),
+    "webhook_failures": env_int("APFLOW_WEBHOOK_FAILURES", 10, minimum=1),
     "http_allow": env_list("APFLOW_HTTP_ALLOW"),
     "http_ports": env_list("APFLOW_HTTP_PORTS", ("80", "443", "8000", "8080", "8443")),
     "command_enabled": env_bool("APFLOW_COMMAND_ENABLED"),
