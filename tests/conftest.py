@@ -28,14 +28,18 @@ def _e2e_missing() -> str:
     return ""
 
 
+def _fuzz_missing() -> str:
+    return "" if importlib.util.find_spec("schemathesis") else f"schemathesis is missing: {E2E_REMEDY}"
+
+
 def pytest_collection_modifyitems(items):
-    """Skip browser tests that can't run here, saying what to install; with APFLOW_E2E_REQUIRED=1 they fail instead."""
-    missing = _e2e_missing()
-    if not missing or os.environ.get("APFLOW_E2E_REQUIRED") == "1":
+    """Skip browser and fuzz tests that can't run here, saying what to install; with APFLOW_E2E_REQUIRED=1 they fail."""
+    if os.environ.get("APFLOW_E2E_REQUIRED") == "1":
         return
-    for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.skip(reason=missing))
+    for name, missing in (("e2e", _e2e_missing()), ("fuzz", _fuzz_missing())):
+        for item in items:
+            if missing and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=missing))
 
 
 def _transactional(request) -> bool:
