@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
@@ -54,12 +55,24 @@ class JsonFormatter(logging.Formatter):
 
 
 class PlainFormatter(logging.Formatter):
-    """Text for people. Line breaks and control characters in a message are written as escapes."""
+    """Text for people, with the ids at its end.
+
+    Line breaks and control characters in a message are written as escapes; the lines of a traceback are moved in, so
+    that none of them can pass for a record.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        text = without_secrets(record.message)
-        record.message = BREAKS.sub(lambda found: repr(found.group())[1:-1], text)
+        ids = " ".join(f"{name}={value}" for name in GIVEN if (value := getattr(record, name, None)) is not None)
+        text = without_secrets(record.message) + (f" ({ids})" if ids else "")
+        record.message = BREAKS.sub(_escaped, text)
         return super().formatMessage(record)
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"  {BREAKS.sub(_escaped, line)}" for line in super().formatException(ei).splitlines())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return repr(found.group())[1:-1]
 
 
 class RequestIdMiddleware:

@@ -60,7 +60,7 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         except Run.DoesNotExist:
             await self.close(NOT_FOUND)
         except Exception:
-            logger.exception("the page of run %s gets no news", self._run_id)
+            logger.exception("the page of run %s gets no news", self._run_id, extra={"run": self._run_id})
             await self.close(BROKEN)
 
     async def _follow(self, news: Subscription) -> None:

@@ -110,7 +110,7 @@ class Feed:
             try:
                 events = await database_sync_to_async(events_after)(self.run_id, cursor)
             except DatabaseError as error:
-                logger.warning("run %s: events cannot be read: %s", self.run_id, type(error).__name__)
+                logger.warning("events cannot be read: %s", type(error).__name__, extra={"run": self.run_id})
                 continue
             if not events:
                 continue

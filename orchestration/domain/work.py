@@ -89,3 +89,8 @@ class Outcome:
     def ends(self) -> bool:
         """Whether the attempt is over with this."""
         return self.ending != Ending.PROGRESS
+
+
+def log_ids(about: Work | Outcome) -> dict[str, object]:
+    """What a log line about an attempt carries, as `extra`."""
+    return {"run": about.run_id, "task": about.task_id, "attempt": about.attempt}

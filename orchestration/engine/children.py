@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from orchestration.domain.json_gate import safe_text
-from orchestration.domain.work import Ending, Outcome, Work
+from orchestration.domain.work import Ending, Outcome, Work, log_ids
 from orchestration.engine.child_frames import (
     HEADER,
     MARGIN,
@@ -202,7 +202,7 @@ class _Attempt:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait({collecting}, timeout=max(0.0, hang_up_at - loop.time()))
             if loop.time() >= hang_up_at:
-                logger.error("attempt %s/%s: its supervisor does not answer", self.work.task_id, self.work.attempt)
+                logger.error("the supervisor of an attempt does not answer", extra=log_ids(self.work))
                 self.close()
                 return
 
@@ -219,7 +219,7 @@ class _Attempt:
         except (asyncio.IncompleteReadError, OSError):
             pass  # the supervisor has been killed: `_outcome` says so
         except (FrameError, ValueError) as error:
-            logger.error("attempt %s/%s: %s", self.work.task_id, self.work.attempt, error)
+            logger.error("what the process of an attempt says makes no sense: %s", error, extra=log_ids(self.work))
         finally:
             self.writer.transport.abort()
         return self._outcome()
@@ -253,7 +253,7 @@ class _Attempt:
         try:
             self.on_progress(fraction, message)
         except Exception:
-            logger.exception("progress of attempt %s/%s", self.work.task_id, self.work.attempt)
+            logger.exception("the progress of an attempt cannot be passed on", extra=log_ids(self.work))
 
     def _outcome(self) -> Outcome:
         outcome = self.answer or _lost(self.work, f"executor process ended without a result ({self._how_it_ended()})")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from orchestration.conf import Conf
 from orchestration.domain.ready_queue import Slots
-from orchestration.domain.work import UNSTORABLE, Ending, Outcome
+from orchestration.domain.work import UNSTORABLE, Ending, Outcome, log_ids
 from orchestration.engine.dispatchers import EmbeddedDispatcher, rules_of
 from orchestration.services.transitions import Applied, Transitions
 
@@ -173,7 +173,8 @@ class Writer(threading.Thread):
 
     def _isolate_poison(self, batch: list[Outcome]) -> None:
         """One report that cannot be stored must not hold up the others: it fails its own task only."""
-        logger.exception("a batch of %d reports cannot be stored", len(batch))
+        told = log_ids(batch[0]) if len(batch) == 1 else {}
+        logger.exception("a batch of %d reports cannot be stored", len(batch), extra=told)
         if self._mailbox is not None and self._mailbox.suspected:
             self._isolate_mail(batch)
         elif len(batch) > 1:
@@ -194,8 +195,8 @@ class Writer(threading.Thread):
 
     def _postpone(self, outcome: Outcome) -> None:
         """Not even its failure can be stored: its work is over all the same, so its slot serves others meanwhile."""
-        told = {"run": outcome.run_id, "task": outcome.task_id, "attempt": outcome.attempt}
-        logger.error("the end of an attempt cannot be stored: try again in %.0f s", POSTPONE_S, extra=told)
+        message = "the end of an attempt cannot be stored: try again in %.0f s"
+        logger.error(message, POSTPONE_S, extra=log_ids(outcome))
         self._seats.settle([outcome])
         self._postponed.append((monotonic() + POSTPONE_S, outcome))
 

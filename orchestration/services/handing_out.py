@@ -125,7 +125,8 @@ class Mailbox:
             try:
                 return outcome_of(run_id, task_id.hex, attempt, body)
             except (ValueError, TypeError):
-                logger.exception("a report cannot be read")
+                ids = {"run": run_id, "task": task_id.hex, "attempt": attempt}
+                logger.exception("a report cannot be read", extra=ids)
         text = "the engine could not store what this attempt reported; see the server's log"
         return Outcome(run_id, task_id.hex, attempt, Ending.FAILED, error=text, error_code=UNSTORABLE)
 
@@ -175,5 +176,6 @@ def _lost(run_id: int, task_id: UUID, number: int, worker: str) -> Outcome:
     if not worker:
         text = "given back: no worker picked it up"
         return Outcome(run_id, task_id.hex, number, Ending.RELEASED, error=text, error_code=RELEASED)
-    logger.warning("worker %s has gone silent: an attempt of it is taken over", worker)
+    ids = {"run": run_id, "task": task_id.hex, "attempt": number, "worker": worker}
+    logger.warning("worker %s has gone silent: an attempt of it is taken over", worker, extra=ids)
     return Outcome(run_id, task_id.hex, number, Ending.LOST, error="its worker went silent", error_code=ENGINE_LOST)
