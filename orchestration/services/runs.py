@@ -67,13 +67,16 @@ def run_start(
 
 
 def _note_start(user: Any, run: Run) -> None:
-    """An audit entry; what was changed for this run is named, its values are with the attempts."""
+    """An audit entry; what was changed for this run is named, its values are with the attempts.
+
+    Whoever has a trigger's address is not its owner, whose rights it has.
+    """
     details = {"tree": run.tree_id, "number": run.number, "mode": str(run.mode), "tasks": run.total}
     details |= {"chosen": run.chosen[:NAMED]} if run.chosen else {}
     details |= {"overrides": sorted(run.overrides)[:NAMED]} if run.overrides else {}
-    details |= {"via": run.started_via} if run.started_via else {}
-    again = run.mode != Mode.ALL
-    audit.act(actor=user, action="run.retry" if again else "run.start", target=f"run:{run.pk}", details=details)
+    details |= {"via": run.started_via, "rights_of": user.get_username()} if run.started_via else {}
+    again, actor = run.mode != Mode.ALL, None if run.started_via else user
+    audit.act(actor=actor, action="run.retry" if again else "run.start", target=f"run:{run.pk}", details=details)
 
 
 def run_preview(*, user: Any, tree_id: int, mode: str, chosen: Collection[UUID | str] = ()) -> dict[str, Decision]:

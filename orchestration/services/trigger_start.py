@@ -118,11 +118,10 @@ def _start(request: Proven, body: Any, key: str | None, fingerprint: str) -> Fir
     trigger = same.select_related("tree__owner").first()
     if trigger is None or not _usable(trigger):
         return None
-    owner, claimed = trigger.tree.owner, None
-    if key is not None:
-        claimed = idempotency.claim(user=owner, key=_key(trigger, key), fingerprint=fingerprint)
-        if isinstance(claimed, idempotency.Remembered):
-            return Fired(claimed.answer["run"], started=True, replayed=True)
+    owner = trigger.tree.owner
+    claimed = None if key is None else idempotency.claim(user=owner, key=_key(trigger, key), fingerprint=fingerprint)
+    if isinstance(claimed, idempotency.Remembered):
+        return Fired(claimed.answer["run"], started=True, replayed=True)
     _take(trigger, request.mark)
     overrides = overrides_of(trigger.body, _inputs(trigger), body)
     run = run_start(user=owner, tree_id=trigger.tree_id, overrides=overrides, via=f"trigger {trigger.name}")

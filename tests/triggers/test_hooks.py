@@ -47,7 +47,9 @@ def test_what_started_it_is_told_everywhere(tree, make):
     shown = client.get(f"/api/v1/runs/{run.pk}/").json()
     assert (shown["started_by"], shown["started_via"]) == ("ann", "trigger <b>nightly")
     entry = AuditEntry.objects.get(action="run.start")
-    assert (entry.target, json.loads(entry.details)["via"]) == (f"run:{run.pk}", "trigger <b>nightly")
+    told = json.loads(entry.details)
+    assert (entry.target, entry.actor, entry.ip) == (f"run:{run.pk}", "", "127.0.0.1")
+    assert (told["via"], told["rights_of"], told["door"]) == ("trigger <b>nightly", "ann", "hooks")
 
 
 def test_the_link_tells_strangers_nothing(make):
