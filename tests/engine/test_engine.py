@@ -14,6 +14,7 @@ from orchestration.models import Attempt, Event, Task
 from orchestration.services.runs import run_cancel, run_start
 from tests.engine.support import EngineThread, ended, kinds, registered, status_of, statuses, until
 from tests.factories import make_tree, make_user, task, task_named
+from tests.support_faults import unstorable_attempts
 from tests.support_fold import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -221,20 +222,12 @@ def test_a_locked_database_delays_but_loses_nothing(tmp_path, start, monkeypatch
 
 
 def test_a_report_that_cannot_be_stored_fails_only_its_own_task(tmp_path, start):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER t_poison BEFORE UPDATE ON orchestration_attempt WHEN NEW.result LIKE '%poison%' "
-            "BEGIN SELECT RAISE(ABORT, 'cannot be stored'); END"
-        )
-    try:
+    with unstorable_attempts("CAST(NEW.result AS text) LIKE '%poison%'"):
         tasks = [task(f"t{n}", executor="simulate", inputs={"duration_s": 0, "result": f"r{n}"}) for n in range(9)]
         bad = task("bad", executor="simulate", inputs={"duration_s": 0, "result": "poison"}, max_attempts=2)
         tree = make_tree(group(), bad, *tasks)
         with EngineThread(tmp_path, async_slots=20):
             run = ended(start(tree))
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER t_poison")
     assert (run.status, run.failed, run.completed) == ("failed", 1, 10)
     assert "could not store" in task_named(tree, "bad").error
     verify(run.pk)
@@ -242,23 +235,14 @@ def test_a_report_that_cannot_be_stored_fails_only_its_own_task(tmp_path, start)
 
 def test_a_task_whose_end_cannot_be_stored_at_all_gives_its_slot_back(tmp_path, start, monkeypatch):
     monkeypatch.setattr(writer, "POSTPONE_S", 0.5)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER t_poison BEFORE UPDATE ON orchestration_attempt WHEN OLD.inputs LIKE '%poison%' "
-            "BEGIN SELECT RAISE(ABORT, 'cannot be stored'); END"
-        )
-    try:
+    with unstorable_attempts("CAST(OLD.inputs AS text) LIKE '%poison%'") as end:
         bad = start(make_tree(task("bad", executor="simulate", inputs={"duration_s": 0, "result": "poison"})))
         with EngineThread(tmp_path, async_slots=1):
             until(lambda: Attempt.objects.exists(), "a start")
             good = ended(start(make_tree(group(), task("x"), task("y"))))
             assert good.status == "completed", "others get the only slot"
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TRIGGER t_poison")
+            end()
             assert ended(bad).status == "failed", "its end is stored as soon as that is possible"
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER IF EXISTS t_poison")
     verify(bad.pk)
 
 

@@ -8,7 +8,6 @@ import logging
 import sys
 
 import pytest
-from django.db import connection
 from django.test import Client
 
 from apflow_site.logs import JsonFormatter, PlainFormatter
@@ -16,6 +15,7 @@ from orchestration.executors.base import Executor
 from orchestration.services.runs import run_start
 from tests.engine.support import EngineThread, ended, registered, until
 from tests.factories import make_tree, make_user, task
+from tests.support_faults import unstorable_attempts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FORGED = '{"time": "now", "level": "CRITICAL", "message": "forged"}'
@@ -69,19 +69,10 @@ def hostile_requests():
 def hostile_run(tmp_path):
     """A run whose tasks shout; the end of one cannot be stored, which the engine logs."""
     shouts = [task(name, executor="e_shouts", inputs={"text": text}) for name, text in SHOUTED.items()]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER t_poison BEFORE UPDATE ON orchestration_attempt WHEN NEW.error LIKE '%poison%' "
-            f"BEGIN SELECT RAISE(ABORT, '{HOSTILE}'); END"
-        )
-    try:
-        with registered(Shouts), EngineThread(tmp_path):
-            tree = make_tree(task(FORGED[:50], executor=""), *shouts)
-            run = run_start(user=tree.owner, tree_id=tree.pk)
-            assert ended(run).status == "failed"
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER t_poison")
+    with unstorable_attempts("NEW.error LIKE '%poison%'", HOSTILE), registered(Shouts), EngineThread(tmp_path):
+        tree = make_tree(task(FORGED[:50], executor=""), *shouts)
+        run = run_start(user=tree.owner, tree_id=tree.pk)
+        assert ended(run).status == "failed"
     return run, tree
 
 
