@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(migrations.RunPython.noop, guards.install_all),  # the way back ends with them, too
         migrations.AddField(
             model_name="run",
             name="started_via",
