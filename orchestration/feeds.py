@@ -21,13 +21,15 @@ from django.db import DatabaseError
 
 from orchestration.domain.states import Kind
 from orchestration.models import Run
-from orchestration.publishing import group_name
+from orchestration.publishing import group_name, publisher
 from orchestration.selectors.runs import events_after
 
 logger = logging.getLogger("apflow.feeds")
 
 FRAME_S = 0.1  # at most ten frames a second
 POLL_S = 0.5  # longest wait for news of an active run
+TAIL_S = 0.01  # the same when nobody nudges viewers here: the engine works in another process; FRAME_S comes on top
+RETRY_S = 1.0  # until a channel layer that has failed is tried again
 IDLE_S = 5.0  # the same for a run that has ended: only late results can come
 BREATH = 4.0  # after a frame that took t seconds to render, wait at least BREATH * t
 ENDINGS = frozenset({Kind.RUN_COMPLETED, Kind.RUN_FAILED, Kind.RUN_CANCELLED})
@@ -93,6 +95,7 @@ class Feed:
         self.subscriptions: set[Subscription] = set()
         self.loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
+        self._hears = False  # whether nudges can come
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self, seq: int, *, active: bool) -> None:
@@ -124,21 +127,38 @@ class Feed:
     async def _pause(self, frame: Frame | None, *, active: bool) -> None:
         await asyncio.sleep(max(FRAME_S, BREATH * frame.cost_s if frame else 0.0))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), POLL_S if active else IDLE_S)
+            await asyncio.wait_for(self._news.wait(), self._patience(active=active))
         self._news.clear()
 
+    def _patience(self, *, active: bool) -> float:
+        if not active:
+            return IDLE_S
+        return POLL_S if publisher.nudges_viewers and self._hears else TAIL_S
+
     async def _listen(self) -> None:
+        told = False
+        while True:
+            try:
+                await self._hear()
+            except Exception as error:  # noqa: BLE001  whatever the layer's client raises: the rows are read anyway
+                if not told or self._hears:
+                    logger.warning("no nudges: %s", type(error).__name__, extra={"run": self.run_id})
+                told = True
+            self._hears = False
+            await asyncio.sleep(RETRY_S)
+
+    async def _hear(self) -> None:
         layer = get_channel_layer()
-        if layer is None:
-            return
         channel = await layer.new_channel("feed")
         await layer.group_add(group_name(self.run_id), channel)
         try:
+            self._hears = True
             while True:
                 await layer.receive(channel)
                 self._news.set()
         finally:
-            await layer.group_discard(group_name(self.run_id), channel)
+            with contextlib.suppress(Exception):
+                await layer.group_discard(group_name(self.run_id), channel)
 
 
 _feeds: dict[int, Feed] = {}

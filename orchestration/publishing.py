@@ -9,12 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-from channels.layers import get_channel_layer
-from django.db import transaction
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.db import connection, transaction
 
 logger = logging.getLogger("apflow.publishing")
 
 INTERVAL_S = 0.1
+SEND_S = 1.0  # for the channel layer to take a nudge
+NEWS = "apflow_news"  # PostgreSQL's channel by which engines and workers of other processes hear of it
 
 
 def group_name(run_id: int) -> str:
@@ -29,7 +31,16 @@ class Publisher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dirty: set[int] = set()
         self._sending: asyncio.Task[None] | None = None
+        self._failing = False
         self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def nudges_viewers(self) -> bool:
+        """Whether viewers of this process hear of changes; else they have to look for themselves, often.
+
+        They do when the engine works here, or when the channel layer reaches all processes.
+        """
+        return self._loop is not None or not isinstance(get_channel_layer(), InMemoryChannelLayer)
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Send from *loop* from now on. Without one (tests, commands) nudges only reach the listeners."""
@@ -74,10 +85,16 @@ class Publisher:
             ids, self._dirty = self._dirty, set()
             for run_id in ids:
                 try:
-                    await layer.group_send(group_name(run_id), {"type": "run.nudge", "run_id": run_id})
+                    message = {"type": "run.nudge", "run_id": run_id}
+                    await asyncio.wait_for(layer.group_send(group_name(run_id), message), SEND_S)
                 except Exception:
                     # a lost nudge costs a viewer some latency, never a change: readers poll underneath
-                    logger.warning("nudge of run %s was not sent", run_id, exc_info=True)
+                    if not self._failing:
+                        logger.warning("nudges are not sent: viewers look for news themselves", exc_info=True)
+                    self._failing = True
+                    break
+            else:
+                self._failing = False
             await asyncio.sleep(INTERVAL_S)
 
 
@@ -85,7 +102,10 @@ publisher = Publisher()
 
 
 def nudge(run_id: int) -> None:
-    """Tell viewers and the engine, once the current transaction has committed, that the run has news."""
+    """Tell viewers, the engine and workers, once the current transaction has committed, that the run has news."""
+    if connection.vendor == "postgresql":  # which tells nobody before the commit
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [NEWS])
 
     def tell() -> None:
         publisher.send([run_id])

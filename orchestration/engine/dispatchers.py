@@ -34,7 +34,9 @@ class EmbeddedDispatcher:
         self.conf = conf
         self.seats = FleetSeats({worker: Post(Slots(conf.process_slots, conf.async_slots))})
         # workers may hold attempts of an engine before this one, and report them to us
-        self.mailbox = Mailbox(self.holder, rules_of(conf)) if connection.vendor == "postgresql" else None
+        self.mailbox: Mailbox | None = None
+        if connection.vendor == "postgresql":
+            self.mailbox = Mailbox(worker, rules_of(conf), hands_out=not self.runs_here)
         self._beat_at = 0.0
 
     @property

@@ -73,14 +73,23 @@ class EmbeddedEngine:
             self._listener.start()
         self._local.open(warm=warm and not self.hands_out)
 
-    async def stop(self) -> None:
-        """Start nothing more, give running attempts `shutdown_s` to end, give back the rest, release everything.
+    async def keep_lock(self) -> None:
+        """See that the lock is still ours. Raises EngineHeld when it got lost and another engine has it by now."""
+        await sync_to_async(self._lock.keep)()
+
+    async def resign(self) -> None:
+        """Stop at once: another engine leads, and has taken over what runs here."""
+        await self.stop(grace_s=0.0)
+
+    async def stop(self, *, grace_s: float | None = None) -> None:
+        """Start nothing more, give running attempts *grace_s* (default: `shutdown_s`) to end, give back the rest,
+        release everything.
 
         What worker processes run goes on: another engine takes in what they report.
         """
         await asyncio.to_thread(self._writer.stop_claiming)
         publisher.forget(self._writer.poke)
-        await self._local.finish()
+        await self._local.finish(self.conf.shutdown_s if grace_s is None else grace_s)
         self._writer.end()
         await asyncio.to_thread(self._writer.join)
         if self._listener is not None:

@@ -64,11 +64,11 @@ class LocalAttempts:
             if running is not None:
                 running.task.cancel()
 
-    async def finish(self) -> None:
-        """Give what runs `shutdown_s` to end, then stop the rest and give it back."""
+    async def finish(self, grace_s: float) -> None:
+        """Give what runs *grace_s* to end, then stop the rest and give it back."""
         tasks = [running.task for running in self._running.values()]
         if tasks:
-            await asyncio.wait(tasks, timeout=self._conf.shutdown_s)
+            await asyncio.wait(tasks, timeout=grace_s)
         for running in self._running.values():
             running.releasing = True
             running.task.cancel()

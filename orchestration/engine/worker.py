@@ -52,7 +52,7 @@ class WorkerProcess:
     async def stop(self) -> None:
         """Take nothing more, give what runs `shutdown_s` to end, give back the rest, sign off."""
         await asyncio.to_thread(self._courier.stop_taking)
-        await self._local.finish()
+        await self._local.finish(self.conf.shutdown_s)
         self._courier.end()
         self._listener.end()
         await asyncio.to_thread(self._courier.join, LAST_WORDS_S)

@@ -49,11 +49,12 @@ IN_PROGRESS = """SELECT a.task_id, a.number, a.worker, a.executor FROM orchestra
 
 
 class Mailbox:
-    """Exchange with worker processes. *own*: who runs what this engine starts; "" = workers, by jobs."""
+    """Exchange with worker processes, of the engine *own*. *hands_out*: workers run what it starts."""
 
-    def __init__(self, own: str, rules: Rules) -> None:
+    def __init__(self, own: str, rules: Rules, *, hands_out: bool) -> None:
         self.clock_ahead = timedelta()
         self._own = own
+        self._hands_out = hands_out
         self._rules = rules
         self._limit = BATCH
         self._closed = False
@@ -79,7 +80,7 @@ class Mailbox:
 
     def dispatch(self, works: Sequence[Work]) -> None:
         """One job per attempt, most urgent first. Nothing when this process runs them itself."""
-        if self._own:
+        if not self._hands_out:
             return
         queues = [queue_name(self._rules.queue_of(work.executor), isolated=work.isolated) for work in works]
         tasks, attempts = [work.task_id for work in works], [work.attempt for work in works]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.db import connection
 
-NEWS = "apflow_news"  # somebody started, cancelled or changed something: for engines and workers
+from orchestration.publishing import NEWS
+
+__all__ = ["JOBS", "NEWS", "REPORTS", "announce", "notify"]
+
 REPORTS = "apflow_reports"  # a worker has reported: for engines
 JOBS = "procrastinate_any_queue_v1"  # an engine has handed something out: for workers; the library's own name
 

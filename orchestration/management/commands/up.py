@@ -10,13 +10,16 @@ from daphne.endpoints import build_endpoint_description_strings
 from django.conf import settings
 from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils.module_loading import import_string
 from twisted.internet.error import CannotListenError
 
 from orchestration.builders.bulk import worker as bulk_worker
 from orchestration.builders.samples import samples_load
+from orchestration.conf import conf
 from orchestration.engine.embedded import EmbeddedEngine, EngineHeld
-from orchestration.engine.server import EngineServer
+from orchestration.engine.server import Engine, EngineServer
+from orchestration.engine.standby import StandbyEngine
 from orchestration.management.first_start import admin_create, data_dir_prepare, database_prepare
 
 ENGINE_HELD = 3  # exit code
@@ -41,7 +44,7 @@ class Command(BaseCommand):
         server = EngineServer(
             import_string(settings.ASGI_APPLICATION),
             endpoints=build_endpoint_description_strings(host=host, port=port),
-            engine=None if no_engine else EmbeddedEngine(),
+            engine=None if no_engine else self._engine(),
             announce=lambda: self._announce(host, port, engine=not no_engine),
             application_close_timeout=CLOSE_TIMEOUT_S,
         )
@@ -50,6 +53,17 @@ class Command(BaseCommand):
         if server.failure is not None:
             raise _explained(server.failure, host, port)
         self.stdout.write("Stopped.")
+
+    def _engine(self) -> Engine:
+        """On PostgreSQL one that stands by while another process leads; a data directory has only one."""
+        if connection.vendor != "postgresql":
+            return EmbeddedEngine()
+        hands_out = conf().dispatch == "workers"
+        return StandbyEngine(lambda: EmbeddedEngine(hands_out=hands_out), self._say)
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
 
     def _first_user(self) -> None:
         created = admin_create()

@@ -1,0 +1,161 @@
+"""Processes and messages that die, hang, get lost or come twice: every task ends, once, and the log says how."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+
+import pytest
+
+from tests.scaleout.support import until
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+KEPT = "(SELECT count(*) FROM orchestration_attempt WHERE status = 'in_progress')"
+
+
+def kill(process):
+    process.kill()
+    process.wait(10)
+
+
+def test_what_a_killed_worker_ran_is_taken_over(site):
+    site.engine()
+    first, second = site.worker("--concurrency", "4"), site.worker("--concurrency", "4")
+    run = site.start(*(site.task(f"t{i}", "so_hold") for i in range(4)))
+    for i in range(4):
+        site.begun(f"t{i}")
+    held = {i for i in range(4) if site.holder(f"t{i}") == first.pid}
+    kill(first)
+    for i in held:
+        site.begun(f"t{i}", times=2)
+    site.go()
+    assert site.ended(run) == "completed"
+    for i in range(4):
+        attempts = site.attempts(f"t{i}")
+        codes = ["engine_lost", ""] if i in held else [""]
+        assert [code for *_, code in attempts] == codes
+        assert int(attempts[-1][2].split(":")[1]) == second.pid or i not in held
+    assert site.all("SELECT max(try_number) FROM orchestration_attempt") == [(1,)]
+
+
+def test_within_twenty_seconds_with_the_settings_that_people_get(site):
+    for name in ("APFLOW_LEASE_S", "APFLOW_HEARTBEAT_S", "APFLOW_SWEEP_S"):
+        del site.variables[name]
+    site.engine()
+    first = site.worker("--concurrency", "1")
+    run = site.start(site.task("long", "so_hold"))
+    site.begun("long")
+    site.worker("--concurrency", "1")
+    began = time.monotonic()
+    kill(first)
+    until(lambda: len(site.effects("began")) == 2, "the take-over", 20)
+    assert time.monotonic() - began > 5, "leases are longer than this"
+    site.go()
+    assert site.ended(run) == "completed"
+
+
+def test_a_second_engine_takes_over_within_five_seconds(site):
+    leader = site.engine()
+    site.worker("--concurrency", "4")
+    standby = site.manage("engine", says="Standing by")
+    run = site.start(site.task("long", "so_hold"), *(site.task(f"t{i}", after=["long"]) for i in range(20)))
+    site.begun("long")
+    kill(leader)
+    site.go()  # reported while nobody leads
+    until(lambda: site.count("orchestration_attempt WHERE status = 'completed'") > 0, "an engine that leads", 5)
+    assert site.ended(run) == "completed"
+    assert [a[1] for a in site.attempts("long")] == ["completed"], "a worker's work survives the engine"
+    standby.send_signal(signal.SIGTERM)
+    assert standby.wait(10) == 0
+
+
+def test_an_engine_that_starts_again_goes_on_at_once(site):
+    engine = site.engine()
+    site.worker("--concurrency", "2")
+    run = site.start(site.task("long", "so_hold"), site.task("next", after=["long"]))
+    site.begun("long")
+    kill(engine)
+    site.engine()
+    site.go()
+    assert site.ended(run, deadline_s=5) == "completed"
+    assert len(site.attempts("long")) == 1
+
+
+def test_a_worker_that_was_stopped_for_longer_than_its_lease_is_refused(site):
+    site.engine()
+    first = site.worker("--concurrency", "1")
+    run = site.start(site.task("long", "so_hold"))
+    site.begun("long")
+    os.kill(first.pid, signal.SIGSTOP)
+    site.worker("--concurrency", "1")
+    site.begun("long", times=2)
+    os.kill(first.pid, signal.SIGCONT)
+    task_id = site.one("SELECT id FROM orchestration_task WHERE name = 'long'")
+    site.ask("forge", run, task_id.hex, 1)  # whatever the first would say now
+    until(lambda: "late_result" in site.kinds(run), "the refusal")
+    site.go()
+    assert site.ended(run) == "completed"
+    attempts = site.attempts("long")
+    assert [(number, status, code) for number, status, _, code in attempts] == [
+        (1, "failed", "engine_lost"), (2, "completed", ""),
+    ]  # fmt: skip
+    assert site.one("SELECT result ->> 'attempt' FROM orchestration_attempt WHERE number = 2") == "1"
+    assert site.kinds(run).count("task_completed") == 2  # the task and its group
+    assert Counter(name for name, _ in site.effects())["long"] == 1, "the first was stopped before it had done anything"
+
+
+def test_jobs_that_come_twice_late_or_for_nothing_do_no_harm(site):
+    site.rows.execute(
+        """CREATE FUNCTION twice() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF pg_trigger_depth() = 1 THEN
+          INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)
+          SELECT NEW.queue_name, NEW.task_name, NEW.priority - n, NEW.args FROM generate_series(1, 2) n;
+        END IF; RETURN NEW; END $$"""
+    )
+    site.rows.execute("CREATE TRIGGER twice AFTER INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION twice()")
+    site.rows.execute(
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', 'apflow.attempt', "
+        "'{\"task\": \"00000000000000000000000000000000\", \"attempt\": 1}'), ('default', 'apflow.attempt', '{}'), "
+        "('default.async', 'somebody.else', '{}')"
+    )
+    site.engine()
+    for _ in range(2):
+        site.worker("--concurrency", "4")
+    run = site.start(*(site.task(f"t{i}") for i in range(60)))
+    assert site.ended(run) == "completed"
+    assert Counter(name for name, _ in site.effects()) == Counter(f"t{i}" for i in range(60))
+    until(lambda: site.count("procrastinate_jobs") == 0, "the end of all jobs")
+
+
+def test_jobs_that_get_lost_are_handed_out_again(site):
+    site.rows.execute(
+        """CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.id % 3 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$"""
+    )
+    site.rows.execute("CREATE TRIGGER lose BEFORE INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION lose()")
+    site.engine()
+    site.worker("--concurrency", "8")
+    run = site.start(*(site.task(f"t{i}") for i in range(12)))
+    assert site.ended(run) == "completed"
+    assert Counter(name for name, _ in site.effects()) == Counter(f"t{i}" for i in range(12))
+    assert site.count("orchestration_attempt WHERE error_code = 'released'") > 0
+    assert site.all("SELECT max(try_number) FROM orchestration_attempt") == [(1,)]
+
+
+def test_a_worker_that_cannot_renew_stops_itself(site):
+    site.engine()
+    worker = site.worker("--concurrency", "2")
+    run = site.start(site.task("long", "so_hold"))
+    site.begun("long")
+    lock = site.rows.transaction()
+    with lock:  # nobody can write attempts for longer than the lease
+        site.rows.execute("LOCK TABLE orchestration_attempt IN ACCESS EXCLUSIVE MODE")
+        until(lambda: "leases cannot be renewed" in site.log("worker"), "the worker's own stop", 10)
+    assert worker.poll() is None
+    site.begun("long", times=2)
+    site.go()
+    assert site.ended(run) == "completed"
+    assert Counter(name for name, _ in site.effects())["long"] == 1
