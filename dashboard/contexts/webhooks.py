@@ -14,7 +14,6 @@ from django.utils.translation import gettext_lazy
 
 from dashboard.contexts.common import State, query_of
 from orchestration.domain.states import Display
-from orchestration.domain.story import duration_words
 from orchestration.domain.webhooks import TOPICS, DeliveryState, Topic
 from orchestration.models import Webhook, WebhookDelivery
 from orchestration.selectors.webhooks import PAGE
@@ -136,7 +135,7 @@ def delivery_state(state: str, attempts: int) -> State:
     if state == DeliveryState.FAILED:
         return State(Display.FAILED, str(STATES[DeliveryState.FAILED]))
     if attempts:
-        return State(Display.RETRYING, _("to be tried again"))
+        return State(Display.RETRYING, _("retrying"))
     return State(Display.WAITING, str(STATES[DeliveryState.PENDING]))
 
 
@@ -191,5 +190,5 @@ def delivery_view(delivery: WebhookDelivery, webhook: Webhook) -> DeliveryView:
 def _answer(delivery: WebhookDelivery) -> str:
     if delivery.last_at is None:
         return ""
-    took = duration_words((delivery.duration_ms or 0) / 1000)
+    took = f"{delivery.duration_ms or 0} ms"
     return f"{delivery.response_code} · {took}" if delivery.response_code else _("no answer")
