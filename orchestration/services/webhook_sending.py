@@ -26,7 +26,7 @@ from orchestration.models import Webhook, WebhookDelivery
 from orchestration.services.webhook_secrets import secret_of
 from orchestration.services.webhooks import webhook_switch_off
 
-LEASE = timedelta(seconds=30)  # beyond the timeout: an engine silent for longer has not sent it, or is dead
+LEASE = timedelta(seconds=10)  # beyond the timeout: an engine silent for longer has not sent it, or is dead
 GONE = 410  # the receiver says that it will never be there again
 UNSIGNED = "the signing key of this site was changed: make a new secret for this webhook"
 

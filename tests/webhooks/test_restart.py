@@ -1,0 +1,63 @@
+"""A real server is killed with kill -9 while runs are under way: after the next start everything is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Server
+from tests.engine.support import until
+from tests.webhooks.support import receiving
+
+pytestmark = pytest.mark.slow
+
+PREPARE = """
+from django.contrib.auth.models import User
+from orchestration.builders.array import tree_from_array
+from orchestration.services.runs import run_start
+from orchestration.services.webhooks import webhook_create
+user = User.objects.get(username="admin")
+webhook_create(user=user, url="{url}", events=["run.started", "run.completed", "task.completed"])
+for number in range(8):
+    tasks = [{{"name": f"Order {{number}}", "id": "root"}}]
+    for step in range(3):
+        inputs = {{"duration_s": 0.2 + 0.2 * number}}
+        tasks.append({{"name": f"t{{step}}", "parent_id": "root", "executor": "simulate", "inputs": inputs}})
+    run_start(user=user, tree_id=tree_from_array(owner=user, data=tasks).pk)
+"""
+
+
+class Allowed(Server):
+    """A server whose webhooks reach the receiver, and give up on an answer soon."""
+
+    receiver_port = 0
+
+    @property
+    def environment(self):
+        return super().environment | {
+            "APFLOW_HTTP_ALLOW": f"127.0.0.1:{self.receiver_port}",
+            "APFLOW_HTTP_PORTS": f"80,443,{self.receiver_port}",
+            "APFLOW_WEBHOOK_TIMEOUT_S": "1",
+        }
+
+
+def test_kill_9_loses_no_delivery(tmp_path):
+    with receiving() as receiver:
+        server = Allowed(tmp_path)
+        server.receiver_port = receiver.port
+        server.up()
+        try:
+            server.run_python(PREPARE.format(url=receiver.url))
+            until(lambda: "run.completed" in receiver.events, "the end of a first run")
+            server.kill()
+            told = {got.headers["X-Apflow-Delivery"] for got in receiver.got}
+            server.up()
+            until(lambda: len(seen(receiver)) == 8 * (1 + 1 + 4), "all deliveries", deadline_s=90)
+        finally:
+            server.stop()
+    assert told <= {got.headers["X-Apflow-Delivery"] for got in receiver.got}
+    ids = {(got.content["run"]["id"], got.content["seq"]): got.content["id"] for got in receiver.got}
+    assert len(set(ids.values())) == len(seen(receiver))  # a repeat has the same id
+
+
+def seen(receiver):
+    return {(got.content["run"]["id"], got.content["seq"]) for got in receiver.got}
