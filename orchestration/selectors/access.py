@@ -37,7 +37,8 @@ def seen_as_staff() -> list[Tree]:
     return [tree for _, tree in (_seen.get() or {}).values()]
 
 
-def _opened(user: Any, tree: Tree) -> None:
+def opened(user: Any, tree: Tree) -> None:
+    """Note that *user* has opened the tree or something of it. Effects: as `watching` says."""
     seen = _seen.get()
     if seen is None or tree.pk in seen or tree.owner_id == user.pk or not _sees_all(user):
         return
@@ -69,7 +70,7 @@ def runs_for_read(user: Any) -> QuerySet[Run]:
 def tree_for_read(user: Any, tree_id: int) -> Tree:
     """The tree, for looking at. Raises NotFound."""
     tree = _one(trees_for_read(user).select_related("owner"), tree_id, "tree")
-    _opened(user, tree)
+    opened(user, tree)
     return tree
 
 
@@ -101,7 +102,7 @@ def require_create(user: Any) -> None:
 def run_for_read(user: Any, run_id: int) -> Run:
     """The run with its tree, for looking at. Raises NotFound."""
     run = _one(runs_for_read(user).select_related("tree", "started_by", "cancelled_by", "retry_of"), run_id, "run")
-    _opened(user, run.tree)
+    opened(user, run.tree)
     return run
 
 
@@ -126,7 +127,7 @@ def task_for_read(user: Any, task_id: UUID | str) -> Task:
     """The task with its tree and run, for looking at. Raises NotFound."""
     tasks = Task.objects.filter(tree__in=trees_for_read(user)).select_related("tree", "run", "blocked_by")
     task = _one(tasks, task_id, "task")
-    _opened(user, task.tree)
+    opened(user, task.tree)
     return task
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from orchestration.models import AuditEntry, TreeShare
@@ -82,3 +84,23 @@ def test_deactivated_staff_sees_nothing(staff, tree):  # noqa: F811
     staff.is_active = False
     staff.save()
     assert secret.get(f"trees/{tree.pk}/").status_code == 401
+
+
+def test_the_admin_site_tells_too(tree):  # noqa: F811
+    boss = User.objects.create_superuser("boss", password="secret")
+    page = signed_in(boss)
+    load = task_named(tree, "load")
+    assert page.get(f"/admin/orchestration/task/{load.pk}/change/").status_code == 200
+    assert views() == [("boss", f"tree:{tree.pk}")]
+    ann = tree.owner
+    form = {"username": "ann", "is_active": "on", "is_staff": "on", "groups": [Group.objects.get(name="viewer").pk]}
+    form |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    assert page.post(f"/admin/auth/user/{ann.pk}/change/", form).status_code == 302
+    entry = AuditEntry.objects.get(action="admin.change")
+    told = json.loads(entry.details)
+    assert (entry.actor, entry.target, told["door"]) == ("boss", f"user:{ann.pk}", "admin")
+    assert (told["before"]["groups"], told["after"]["groups"]) == (["operator"], ["viewer"])
+    assert (told["before"]["is_staff"], told["after"]["is_staff"]) == (False, True)
+    eve = make_user("eve2")
+    page.post("/admin/auth/user/", {"action": "delete_selected", "_selected_action": [eve.pk], "post": "yes"})
+    assert json.loads(AuditEntry.objects.get(action="admin.delete").details)["before"]["username"] == "eve2"
