@@ -43,7 +43,7 @@ class EmbeddedEngine:
         self._lock = EngineLock(directory or settings.DATA_DIR)
         self._local = LocalAttempts(self.conf, self._report)
         self._waiters: dict[int, list[asyncio.Future[Status]]] = {}
-        self._webhooks = WebhookPump()
+        self._webhooks: WebhookPump
         self._listener: Listener | None = None
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
@@ -67,6 +67,7 @@ class EmbeddedEngine:
         publisher.bind(self._loop)
         publisher.listen(self._writer.poke)
         self._writer.start()
+        self._webhooks = WebhookPump()
         self._webhooks.start()
         if connection.vendor == "postgresql":
             self._listener = Listener([NEWS, REPORTS], self._writer.poke)
