@@ -91,8 +91,9 @@ class Feed:
             if not self._worth_a_transaction(position.run_id, kinds):
                 return made
             with transaction.atomic():
-                more, found = _tell_some(position.run_id, webhooks, kinds)
+                more, found, upto = _tell_some(position.run_id, webhooks, kinds)
             made += found
+            self._seen[position.run_id] = upto
             if not more:
                 return made
 
@@ -110,13 +111,14 @@ class Feed:
         return news
 
 
-def _tell_some(run_id: int, webhooks: Sequence[Webhook], kinds: Iterable[str]) -> tuple[bool, int]:
-    """Whether there is more to tell, and the number of deliveries made. Inside the caller's transaction."""
+def _tell_some(run_id: int, webhooks: Sequence[Webhook], kinds: Iterable[str]) -> tuple[bool, int, int]:
+    """Whether there is more to tell, the number of deliveries made, and the last event looked at. Inside the caller's
+    transaction."""
     WebhookCursor.objects.get_or_create(pk=run_id)
     cursor = WebhookCursor.objects.select_for_update().get(pk=run_id)
     run = Run.objects.select_related("tree").filter(pk=run_id).first()
     if run is None or cursor.done:
-        return False, 0
+        return False, 0, cursor.seq
     events = list(_events(run_id, cursor.seq, run.seq, kinds)[:EVENTS])
     more = len(events) == EVENTS
     deliveries = _deliveries(run, events, webhooks)
@@ -124,7 +126,7 @@ def _tell_some(run_id: int, webhooks: Sequence[Webhook], kinds: Iterable[str]) -
     cursor.seq = events[-1].seq if more else run.seq
     cursor.done = not more and not run.is_active
     cursor.save()
-    return more, len(deliveries)
+    return more, len(deliveries), cursor.seq
 
 
 def _events(run_id: int, after: int, upto: int, kinds: Iterable[str]) -> QuerySet[Event]:

@@ -308,3 +308,12 @@ def test_a_webhook_deleted_meanwhile_does_no_harm(ann, receiver):
         webhook_delete(user=ann, webhook_id=webhook.pk)
         receiver.held.set()
     assert not WebhookDelivery.objects.exists()
+
+
+def test_a_run_without_news_costs_no_transaction(ann, receiver, django_assert_num_queries):
+    hook(ann, receiver.url, events=["run.started", "run.completed"])
+    start(make_tree(owner=ann))
+    feed = Feed()
+    assert feed.make_deliveries() == 1
+    with django_assert_num_queries(2):  # the webhooks and the open runs
+        assert feed.make_deliveries() == 0
