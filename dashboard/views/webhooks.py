@@ -111,7 +111,9 @@ def _listed(request: HttpRequest, tree: Tree | None) -> HttpResponse:
     secret, made, problems = "", None, list[Problem]()
     if request.method == "POST":
         try:
-            made, secret = services.webhook_create(user=request.user, tree_id=tree and tree.pk, **_fields(request.POST))
+            made, secret = services.webhook_create(
+                user=request.user, tree_id=None if tree is None else tree.pk, **_fields(request.POST)
+            )
         except Invalid as error:
             problems = error.problems
     posted = request.POST if problems else QueryDict()
