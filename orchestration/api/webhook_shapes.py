@@ -29,7 +29,7 @@ class WebhookChangeBody(Body):
     url = Text(required=False)
     events = serializers.ListField(child=Choice(choices=EVENTS), required=False, max_length=len(EVENTS))
     name = Text(required=False)
-    active = Flag(required=False)  # type: ignore[assignment]
+    active = Flag(required=False)
     version = Whole(required=False, help_text="Instead of If-Match")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -81,8 +81,9 @@ def record(sending: Sending, answer: Answer) -> None:
     webhook is switched off."""
     now = timezone.now()
     with transaction.atomic():
+        webhook = Webhook.objects.select_for_update().filter(pk=sending.webhook_id).first()  # first, as everywhere
         delivery = WebhookDelivery.objects.select_for_update().filter(pk=sending.delivery_id).first()
-        if delivery is None or delivery.state != DeliveryState.PENDING:
+        if webhook is None or delivery is None or delivery.state != DeliveryState.PENDING:
             return  # deleted meanwhile, or another process has sent it too
         delivery.attempts += 1
         delivery.last_at = now
@@ -98,10 +99,10 @@ def record(sending: Sending, answer: Answer) -> None:
         delivery.next_at = None if pause is None else now + timedelta(seconds=pause)
         delivery.save()
         if delivery.state != DeliveryState.PENDING and delivery.topic != Topic.PING:
-            _count(delivery, answer)
+            _count(webhook, answer)
 
 
-def _due(now: object) -> QuerySet[WebhookDelivery]:
+def _due(now: datetime) -> QuerySet[WebhookDelivery]:
     wanted = Q(webhook__active=True) | Q(topic=Topic.PING)
     rows = WebhookDelivery.objects.filter(wanted, state=DeliveryState.PENDING, next_at__lte=now)
     return rows.filter(webhook__owner__is_active=True).select_related("webhook").order_by("next_at", "pk")
@@ -126,8 +127,7 @@ def _prepared(delivery: WebhookDelivery) -> Sending:
     return Sending(delivery.pk, webhook.pk, webhook.url, delivery.body, headers, refused)
 
 
-def _count(delivery: WebhookDelivery, answer: Answer) -> None:
-    webhook = Webhook.objects.select_for_update().get(pk=delivery.webhook_id)
+def _count(webhook: Webhook, answer: Answer) -> None:
     if answer.good:
         if webhook.failures:
             Webhook.objects.filter(pk=webhook.pk).update(failures=0)
