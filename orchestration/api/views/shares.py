@@ -53,8 +53,8 @@ class TreeShareDetail(ApiView):
 
     @described("tree_share_update", "Change what they may", ShareShape, body=RightBody)
     def patch(self, request: Request, tree_id: int, share_id: int) -> Response:
-        right, address = self.body(RightBody)["right"], throttle.client_address(request)
         self._share(tree_id, share_id)
+        right, address = self.body(RightBody)["right"], throttle.client_address(request)
 
         def do() -> Done:
             name = self._share(tree_id, share_id).user.get_username()
