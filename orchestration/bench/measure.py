@@ -14,33 +14,19 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 
+from orchestration.bench.executors import BenchNoop
 from orchestration.bench.floor import floor_tasks_per_s
 from orchestration.bench.workloads import Verdict, Workload, judge
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Status
 from orchestration.engine.embedded import EmbeddedEngine
 from orchestration.engine.headless import wait_ended
-from orchestration.executors import registry
-from orchestration.executors.base import ExecutionContext, Executor
 from orchestration.models import Run, Task, Tree
 from orchestration.selectors.results import results_of_run
 from orchestration.services.runs import run_start
 
 PROC_STATUS = Path("/proc/self/status")
 MB = 1024 * 1024
-
-
-class BenchNoop(Executor):
-    """Says which task it worked for, and when it began and ended."""
-
-    id = "bench_noop"
-    name = "Benchmark"
-    description = "Notes the time; registered by the benchmark only."
-    isolated = False
-
-    async def run(self, ctx: ExecutionContext) -> dict[str, Any]:
-        began = time.time()
-        return {"i": ctx.inputs["i"], "s": began, "e": time.time()}
 
 
 @dataclass(slots=True)
@@ -61,8 +47,6 @@ def measure(work: Workload, user: User) -> dict[str, Any]:
     Measured is from the first call until every result has been read back over a new connection; imports, tables and
     the start of the engine come before.
     """
-    if registry.find(BenchNoop.id) is None:
-        registry.register(BenchNoop())
     run, marks, results = asyncio.run(_run(work, user))
     peak_mb = _peak_mb()  # before the floor adds its own
     if run.status != Status.COMPLETED:

@@ -1,4 +1,4 @@
-"""What a person would do, in a process of its own on the database under test: a request per line, an answer per line."""
+"""What a person does, in a process of its own on the database under test: a request per line, an answer per line."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from django.core.management import call_command  # noqa: E402
 from orchestration.builders.array import tree_from_array  # noqa: E402
 from orchestration.domain.work import Ending, Outcome  # noqa: E402
 from orchestration.services.picking_up import report  # noqa: E402
-from orchestration.services.runs import run_cancel, run_start, task_cancel  # noqa: E402
-from orchestration.services.tokens import token_create  # noqa: E402
+from orchestration.services.runs import run_cancel, run_start  # noqa: E402
 
 
 def user():
-    return User.objects.get_or_create(username="ann", defaults={"is_superuser": True, "is_staff": True})[0]
+    return User.objects.filter(username="ann").first() or User.objects.create_superuser("ann", password="secret words")
 
 
 def start(tasks):
@@ -32,24 +31,16 @@ def cancel(run_id):
     return run_cancel(user=user(), run_id=run_id).status
 
 
-def cancel_task(task_id):
-    return task_cancel(user=user(), task_id=task_id).status
-
-
 def forge(run_id, task_id, attempt):
     """A report as a worker would send it that lost this attempt long ago."""
     report([Outcome(run_id, task_id, attempt, Ending.COMPLETED, result='"forged"')], "nobody")
-
-
-def token():
-    return token_create(user=user(), name="test", scope="write")[1]
 
 
 def verify():
     call_command("verify_log", stdout=sys.stderr)
 
 
-CALLS = {f.__name__: f for f in (start, cancel, cancel_task, forge, token, verify)}
+CALLS = {f.__name__: f for f in (start, cancel, forge, verify)}
 
 if __name__ == "__main__":
     for line in sys.stdin:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -57,6 +58,12 @@ def run_manage(url, folder, *arguments):
     return done.stdout
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Site:
     """One installation: a database, and the processes that a test starts on it. `with Site(tmp_path) as site:`"""
 
@@ -64,7 +71,7 @@ class Site:
         self.folder = folder
         self.file = str(folder / "effects")
         self.variables = QUICK | variables
-        self.processes: list[subprocess.Popen] = []
+        self.processes = []
 
     def __enter__(self):
         cluster, source = shared(), template()
@@ -112,6 +119,12 @@ class Site:
         until(lambda: self.count("orchestration_worker WHERE kind = 'worker'") > before, "a new worker")
         return process
 
+    def web(self):
+        """The address of a process that only serves pages."""
+        port = free_port()
+        self.manage("up", "--no-engine", "--port", str(port), says="Serving")
+        return f"http://127.0.0.1:{port}"
+
     def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 
@@ -132,12 +145,8 @@ class Site:
     def task(self, name, executor="so_mark", *, after=(), **more):
         fields = {key: more.pop(key) for key in ("priority", "max_attempts") if key in more}
         inputs = {"file": self.file, **more}
-        return {
-            "name": name,
-            "executor": executor,
-            "inputs": inputs,
-            "dependencies": [{"id": i} for i in after],
-        } | fields
+        edges = [{"id": other} for other in after]
+        return {"name": name, "executor": executor, "inputs": inputs, "dependencies": edges} | fields
 
     def go(self):
         """Let everything that holds end."""
@@ -180,9 +189,8 @@ class Site:
         )  # fmt: skip
 
     def kinds(self, run_id):
-        return [
-            kind for (kind,) in self.all("SELECT kind FROM orchestration_event WHERE run_id = %s ORDER BY seq", run_id)
-        ]
+        events = self.all("SELECT kind FROM orchestration_event WHERE run_id = %s ORDER BY seq", run_id)
+        return [kind for (kind,) in events]
 
     def holder(self, name):
         """The process that holds the task's attempt."""

@@ -13,8 +13,6 @@ from tests.scaleout.support import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
-KEPT = "(SELECT count(*) FROM orchestration_attempt WHERE status = 'in_progress')"
-
 
 def kill(process):
     process.kill()

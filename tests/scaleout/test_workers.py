@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
 
@@ -22,15 +23,13 @@ def test_three_workers_do_each_task_once(site):
     run = site.start(*first, *second)
     assert site.ended(run) == "completed"
     effects = site.effects()
-    assert Counter(name for name, _ in effects) == Counter(
-        [f"a{i}" for i in range(300)] + [f"b{i}" for i in range(290)]
-    )
+    assert Counter(name for name, _ in effects) == Counter(task["name"] for task in first + second)
     assert len({pid for _, pid in effects}) == 3
     results = site.one(
-        "SELECT a.result -> 'got' FROM orchestration_attempt a JOIN orchestration_task t ON t.id = a.task_id "
+        "SELECT (a.result -> 'got')::text FROM orchestration_attempt a JOIN orchestration_task t ON t.id = a.task_id "
         "WHERE t.name = 'b7'"
     )
-    assert [got["name"] for got in results] == ["a7", "a8"]
+    assert [got["name"] for got in json.loads(results)] == ["a7", "a8"]
     assert site.count("orchestration_report") == 0
     assert site.count("procrastinate_jobs") == 0
 

@@ -1,4 +1,4 @@
-"""`manage.py bench`: how many tasks a second, compared with what the disk and the database allow."""
+"""`manage.py bench`: how many tasks a second, compared with what the disk and the database allow, or by workers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from orchestration.bench.floor_django import floor_of_django
 from orchestration.bench.measure import measure
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid
+from orchestration.management import bench_workers
 from orchestration.management.first_start import database_prepare
 
 KEYS = (
@@ -33,6 +34,7 @@ DJANGO_KEYS = ("django_floor_tasks_per_s", "django_floor_step_ms_median")
 PARTS = ("submit_ms", "start_ms", "run_ms", "list_ms")
 MEDIAN = ("tasks_per_s", "step_ms_median", "step_ms_p95", "cpu_s", "peak_mb", "floor_tasks_per_s", *PARTS, *DJANGO_KEYS)
 RUN_TIMEOUT_S = 600
+WORKERS_N = 10_000
 
 
 class Command(BaseCommand):
@@ -40,15 +42,25 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("workload", choices=workloads.SHAPES, help="W1 fan-out, W2 chain, W3 layers, W4 fan-in")
-        parser.add_argument("--n", type=int, help="size (default: 1000, of a chain 500)")
+        shapes = "W1 fan-out, W2 chain, W3 layers, W4 fan-in"
+        parser.add_argument("workload", nargs="?", choices=workloads.SHAPES, help=shapes)
+        parser.add_argument("--n", type=int, help="size (default: 1000, of a chain 500, with --scale-out 10000)")
         parser.add_argument("--runs", type=int, default=3, help="repetitions; medians are shown (default: %(default)s)")
         parser.add_argument("--synchronous", choices=["FULL", "NORMAL"], default="FULL", help="default: %(default)s")
         parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
         parser.add_argument("--compare-django", action="store_true", help="also measure the least that Django can do")
+        parser.add_argument("--scale-out", action="store_true", help="measure worker processes (PostgreSQL)")
+        parser.add_argument("--workers", default="1,2,4", help="with --scale-out: how many (default: %(default)s)")
+        parser.add_argument("--concurrency", type=int, default=32, help="of each worker (default: %(default)s)")
+        parser.add_argument("--task-ms", type=float, default=0.0, help="what a task waits (default: %(default)s)")
         parser.add_argument("--inside", help=SUPPRESS)  # the folder: measure once, in this process
 
-    def handle(self, *, workload: str, n: int | None, inside: str | None, **options: Any) -> None:
+    def handle(self, *, workload: str | None, n: int | None, inside: str | None, **options: Any) -> None:
+        if options["scale_out"]:
+            self._scale_out({**options, "n": n or WORKERS_N}, inside)
+            return
+        if workload is None:
+            raise CommandError("name a workload (W1, W2, W3, W4), or use --scale-out", returncode=2)
         size = workloads.DEFAULT_N[workload] if n is None else n
         _check(workload, size, options["runs"])
         if inside is not None:
@@ -66,6 +78,22 @@ class Command(BaseCommand):
             self.stdout.write(captured.get())
         if figures["order_violations"] or not figures["stored_ok"]:
             raise CommandError("the stored results are not what they should be: see order_violations and stored_ok")
+
+    def _scale_out(self, options: dict[str, Any], inside: str | None) -> None:
+        counts = bench_workers.counts_of(options["workers"])
+        if inside is not None:
+            self.stdout.write(json.dumps(bench_workers.inside(counts[0], options)))
+            return
+        rows = bench_workers.measure_all(counts, options)
+        if options["json"]:
+            self.stdout.write(json.dumps(rows))
+        else:
+            console = Console(highlight=False, width=130)
+            with console.capture() as captured:
+                console.print(bench_workers.table(rows))
+            self.stdout.write(captured.get())
+        if any(row["inversions"] or not row["each_done_once"] for row in rows):
+            raise CommandError("tasks were not done once, or not in the order of their priorities")
 
 
 def _check(name: str, n: int, runs: int) -> None:

@@ -1,0 +1,115 @@
+"""Pages of a process without an engine: viewers see what happens elsewhere, with Redis, without, and when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.scaleout.support import free_port, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.fault]
+
+
+class Viewer(threading.Thread):
+    """Follows a run's events over Server-Sent Events, and notes when each came."""
+
+    def __init__(self, url, run_id):
+        super().__init__()
+        self.url, self.run_id = url, run_id
+        self.client = httpx.Client(base_url=url, timeout=60, headers={"Accept": "text/event-stream, */*"})
+        self.client.get("/login/")
+        token = self.client.cookies["apflow_csrf"]
+        data = {"username": "ann", "password": "secret words", "csrfmiddlewaretoken": token}
+        page = self.client.post("/login/", data=data, headers={"Referer": url})
+        assert page.status_code == 302, page.text
+        self.seen: dict[int, float] = {}
+        self.open = threading.Event()
+
+    def run(self):
+        with self.client.stream("GET", f"/api/v1/runs/{self.run_id}/events/") as lines:
+            self.status = lines.status_code
+            self.open.set()
+            for line in lines.iter_lines():
+                if line.startswith("data: "):
+                    self.seen[json.loads(line[6:])["seq"]] = time.time()
+
+    def delays(self, site):
+        """Seconds from the commit of each event until it was here."""
+        stored = site.all("SELECT seq, at FROM orchestration_event WHERE run_id = %s", self.run_id)
+        assert self.seen.keys() == {seq for seq, _ in stored}
+        return {seq: self.seen[seq] - at.timestamp() for seq, at in stored}
+
+
+@contextlib.contextmanager
+def watching(site, url, run_id):
+    viewer = Viewer(url, run_id)
+    viewer.start()
+    viewer.open.wait(10)
+    assert viewer.status == 200
+    yield viewer
+    viewer.join(30)
+    viewer.client.close()
+    assert not viewer.is_alive(), "the stream did not end with the run"
+
+
+def run_of_two_seconds(site):
+    return site.start(site.task("first", "so_hold"), *(site.task(f"t{i}", s=0.2, after=["first"]) for i in range(20)))
+
+
+def test_without_redis_the_pages_follow_the_event_table(site):
+    site.engine()
+    site.worker("--concurrency", "2")
+    url = site.web()
+    run = run_of_two_seconds(site)
+    site.begun("first")
+    with watching(site, url, run) as viewer:
+        since = site.one("SELECT max(seq) FROM orchestration_event WHERE run_id = %s", run)
+        site.go()
+        assert site.ended(run) == "completed"
+    late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
+    assert max(late) < 1.5
+    assert sorted(late)[len(late) // 2] < 0.5
+
+
+@pytest.fixture
+def redis(tmp_path):
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    port = free_port()
+    process = subprocess.Popen(
+        ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield port, process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_redis_flushed_and_stopped_loses_nothing(site, redis):
+    port, process = redis
+    site.variables |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    site.engine()
+    site.worker("--concurrency", "2")
+    url = site.web()
+    run = run_of_two_seconds(site)
+    site.begun("first")
+    with watching(site, url, run) as viewer:
+        since = site.one("SELECT max(seq) FROM orchestration_event WHERE run_id = %s", run)
+        command = ["redis-cli", "-p", str(port), "PUBSUB", "NUMSUB", f"asgi__group__run.{run}"]
+        until(lambda: subprocess.check_output(command, text=True).split()[-1] == "1", "a subscription at Redis")
+        site.go()
+        subprocess.run(["redis-cli", "-p", str(port), "FLUSHALL"], check=True, stdout=subprocess.DEVNULL)
+        until(lambda: site.count("orchestration_attempt WHERE status = 'completed'") >= 6, "some work")
+        process.kill()
+        assert site.ended(run) == "completed"
+    late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
+    assert max(late) < 2
