@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from orchestration.conf import conf
+from orchestration.domain.states import WorkerKind
 from orchestration.models import Worker
 
 
@@ -29,8 +30,8 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200: the database answers and an engine's last heartbeat is younger than its lease; else 503 and why."""
     try:
-        beat = Worker.objects.filter(stopped_at=None).order_by("-heartbeat_at").values_list("heartbeat_at", flat=True)
-        newest = beat.first()
+        engines = Worker.objects.filter(stopped_at=None, kind=WorkerKind.ENGINE.value).order_by("-heartbeat_at")
+        newest = engines.values_list("heartbeat_at", flat=True).first()
     except DatabaseError:
         return _answer(503, status="database unavailable")
     if newest is None:

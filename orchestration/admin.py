@@ -206,6 +206,16 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Worker)
 class WorkerAdmin(ReadOnlyAdmin):
-    list_display = ("id", "host", "pid", "process_slots", "async_slots", "started_at", "heartbeat_at", "stopped_at")
+    list_display = (
+        "id",
+        "kind",
+        "host",
+        "pid",
+        "process_slots",
+        "async_slots",
+        "started_at",
+        "heartbeat_at",
+        "stopped_at",
+    )
     list_filter = (("stopped_at", admin.EmptyFieldListFilter),)
     search_fields = ("host",)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dashboard.contexts.common import RunLine, State, priority_word, run_line
 from dashboard.contexts.trees import TreeLine, tree_line
-from orchestration.domain.states import Display
+from orchestration.domain.states import Display, WorkerKind
 from orchestration.domain.story import run_story
 from orchestration.models import Task, Worker
 from orchestration.selectors.overview import ALIVE, Overview, Slots
@@ -57,6 +57,8 @@ class WorkerLine:
     """A worker and how it is."""
 
     id: str
+    is_engine: bool
+    queues: tuple[str, ...]  # that it serves; none = all
     host: str
     pid: int
     state: State
@@ -109,6 +111,8 @@ def worker_line(worker: Worker, now: datetime, running: int) -> WorkerLine:
         state = State("completed", "alive")
     return WorkerLine(
         id=worker.pk,
+        is_engine=worker.kind == WorkerKind.ENGINE,
+        queues=tuple(worker.queues),
         host=worker.host,
         pid=worker.pid,
         state=state,

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from orchestration.domain.states import Mode, Origin, Status
 from orchestration.models import TreeShare
+from orchestration.models.choices import WORKER_KIND_CHOICES
 from orchestration.models.token import SCOPES
 from orchestration.models.trigger import PROOFS, USES
 
@@ -217,6 +218,8 @@ class ExecutorShape(Shape):
 
 class WorkerShape(Shape):
     id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=WORKER_KIND_CHOICES, help_text="Decides what starts, or only runs it")
+    queues = serializers.ListField(child=serializers.CharField(), help_text="That a worker serves; none = all")
     host = serializers.CharField()
     pid = serializers.IntegerField()
     process_slots = Count()

@@ -41,7 +41,7 @@ def _durations(run_ids: list[int]) -> Iterator[tuple[str, float]]:
 
 def slot_limits(now: datetime) -> tuple[SlotLimits, bool]:
     """(slots of all live engines, whether there is one). One query."""
-    alive = workers(now, only_alive=True)
+    alive = [w for w in workers(now, only_alive=True) if w.process_slots or w.async_slots]
     return SlotLimits(sum(w.process_slots for w in alive), sum(w.async_slots for w in alive)), bool(alive)
 
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import Count, Max, Q
 
-from orchestration.domain.states import Kind, Status
-from orchestration.models import Attempt, Event, Run, Task, Worker
-from orchestration.selectors.overview import Slots, slots
+from orchestration.domain.states import Kind, Status, WorkerKind
+from orchestration.models import Attempt, Event, Report, Run, Task, Worker
+from orchestration.selectors.overview import Slots, slots, workers
 
 DAY = timedelta(hours=24)
 RECENT_EVENTS = 4000  # newest events that latencies are taken from
@@ -33,16 +33,20 @@ class Metrics:
     heartbeat_age_s: float | None  # None: no engine
     database_bytes: int
     events: int  # estimate: the newest id
+    engines: int = 0  # processes that are alive
+    workers: int = 0
+    reports: int = 0  # told by workers and not taken in by the engine yet
 
 
 def metrics(now: datetime) -> Metrics:
     """The figures as they are now. Reads at most 4000 events."""
     since = now - DAY
+    alive = workers(now, only_alive=True)
     return Metrics(
         queue=_queue(),
         retrying=Task.objects.filter(status=Status.PENDING, retry_at__isnull=False, run__status=LIVE).count(),
         slots=slots(now),
-        async_slots=sum(Worker.objects.filter(stopped_at=None).values_list("async_slots", flat=True)[:50]),
+        async_slots=sum(worker.async_slots for worker in alive),
         active_runs=Run.objects.filter(status=LIVE).count(),
         runs_24h=_ended(Run.objects.filter(completed_at__gte=since).aggregate(**_counts())),
         attempts_24h=_ended(Attempt.objects.filter(completed_at__gte=since).aggregate(**_counts())),
@@ -50,12 +54,16 @@ def metrics(now: datetime) -> Metrics:
         heartbeat_age_s=heartbeat_age_s(now),
         database_bytes=database_bytes(),
         events=Event.objects.aggregate(newest=Max("pk"))["newest"] or 0,
+        engines=sum(worker.kind == WorkerKind.ENGINE for worker in alive),
+        workers=sum(worker.kind == WorkerKind.WORKER for worker in alive),
+        reports=Report.objects.count(),
     )
 
 
 def heartbeat_age_s(now: datetime) -> float | None:
     """Seconds since the newest sign of life of an engine that has not stopped; None without one."""
-    newest = Worker.objects.filter(stopped_at=None).aggregate(newest=Max("heartbeat_at"))["newest"]
+    engines = Worker.objects.filter(stopped_at=None, kind=WorkerKind.ENGINE.value)
+    newest = engines.aggregate(newest=Max("heartbeat_at"))["newest"]
     return None if newest is None else max(0.0, (now - newest).total_seconds())
 
 

@@ -68,7 +68,8 @@ def slots(now: datetime) -> Slots:
     """Slots used and present over the workers that are alive."""
     alive = workers(now, only_alive=True)
     used = Attempt.objects.filter(status=Status.IN_PROGRESS).count()
-    return Slots(used=used, total=sum(w.process_slots for w in alive), workers=len(alive))
+    able = sum(bool(w.process_slots or w.async_slots) for w in alive)  # an engine may leave all work to workers
+    return Slots(used=used, total=sum(w.process_slots for w in alive), workers=able)
 
 
 def workers(now: datetime, *, only_alive: bool = False) -> list[Worker]:
