@@ -1,11 +1,13 @@
 """RunState -> rows: the set-based SQL of the engine's hot path. Used by transitions.py alone.
 
-Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL; ids travel as 32 hex digits, times through
+Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL (which does updates in bulk, see
+transitions_bulk.py); ids travel as 32 hex digits, times through
 the backend's own adapter, JSON as text.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +18,11 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
+from orchestration.services import transitions_bulk
 from orchestration.services.rows import insert_values
 from orchestration.services.transitions_load import StaleState, compact
+
+Row = Sequence[Any]
 
 LIVE = Status.IN_PROGRESS.value
 
@@ -46,10 +51,10 @@ def store(
     times = Times()
     with connection.cursor() as cursor:
         if changes.tasks:
-            cursor.executemany(UPDATE_TASK, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
+            _update_tasks(cursor, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
             _expect(cursor, len(changes.tasks), "task")
         if changes.ends:  # first: a task that is taken over may start again in the same step
-            cursor.executemany(UPDATE_ATTEMPT, [_end_row(end, times) for end in changes.ends])
+            _update_attempts(cursor, [_end_row(end, times) for end in changes.ends])
             _expect(cursor, len(changes.ends), "attempt")
         if changes.starts:
             lease = times(lease_until)
@@ -58,6 +63,22 @@ def store(
         store_events(cursor, state.run_id, changes, times)
         cursor.execute(UPDATE_RUN, _run_row(state, times, now))
         _expect(cursor, 1, "run")
+
+
+def _update_tasks(cursor: Any, rows: Sequence[Row]) -> None:
+    """Write *rows*, each by compare-and-set; cursor.rowcount says how many of them were as expected."""
+    if connection.vendor == "postgresql":
+        transitions_bulk.update_tasks(cursor, rows)
+    else:
+        cursor.executemany(UPDATE_TASK, rows)
+
+
+def _update_attempts(cursor: Any, rows: Sequence[Row]) -> None:
+    """The same for attempts that end."""
+    if connection.vendor == "postgresql":
+        transitions_bulk.update_attempts(cursor, rows)
+    else:
+        cursor.executemany(UPDATE_ATTEMPT, rows)
 
 
 def stored(state: RunState, changes: Changes) -> None:
