@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,12 +14,11 @@ from django.test import Client
 
 from orchestration import consumers, streams
 from orchestration.domain.states import Kind, Status
-from orchestration.engine.embedded import EmbeddedEngine
 from orchestration.models import TreeShare
 from orchestration.routing import websocket_urlpatterns
 from tests.dashboard.rows import end_run
 from tests.factories import make_tree, make_user
-from tests.stream.support import QUICK, WAIT_S, busy_tree, run_to_end, start, stored_seqs
+from tests.stream.support import WAIT_S, busy_tree, run_to_end, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
@@ -77,36 +75,6 @@ async def test_a_socket_resumes_after_a_number():
     events, code = await read_all(await socket(run.pk, after=run.seq - 3))
     assert ([event["seq"] for event in events], code) == ([run.seq - 2, run.seq - 1, run.seq], consumers.DONE)
     assert await read_all(await socket(run.pk, after=run.seq)) == ([], consumers.DONE)
-
-
-async def flaky_client(run_id, dice):
-    """Reads with connections that break at random, resuming each time; gives all the numbers it saw."""
-    seen = []
-    while True:
-        opened = await socket(run_id, after=seen[-1] if seen else 0)
-        for _ in range(dice.randint(1, 6)):
-            frame, code = await read(opened)
-            if frame is None:
-                assert code == consumers.DONE
-                return seen
-            seen += [event["seq"] for event in frame["events"]]
-        await opened.disconnect()
-        await asyncio.sleep(dice.random() * 0.05)
-
-
-async def test_twenty_clients_with_broken_connections_see_every_event_once():
-    tree = await database(busy_tree)()
-    engine = EmbeddedEngine(QUICK)
-    await engine.start()
-    try:
-        run = await database(start)(tree)
-        clients = [flaky_client(run.pk, random.Random(number)) for number in range(20)]
-        histories = await asyncio.wait_for(asyncio.gather(*clients), 60)
-    finally:
-        await engine.stop()
-    expected = await database(stored_seqs)(run.pk)
-    assert expected == list(range(1, len(expected) + 1))
-    assert all(history == expected for history in histories)
 
 
 @pytest.mark.parametrize(("name", "code"), [("", 4401), ("eve", 4404)])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,10 +12,9 @@ from django.urls import include, path
 
 from orchestration import streams
 from orchestration.domain.states import Kind
-from orchestration.engine.embedded import EmbeddedEngine
 from orchestration.models import TreeShare
 from tests.factories import make_user
-from tests.stream.support import QUICK, WAIT_S, busy_tree, run_to_end, start, stored_seqs
+from tests.stream.support import WAIT_S, busy_tree, run_to_end, start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 urlpatterns = [
@@ -80,30 +78,6 @@ async def test_it_resumes_after_the_last_event_that_the_client_has():
         assert [number for number, _, _ in await read(response)] == [run.seq - 1, run.seq]
     both = await get(run.pk, query="?after=1", **{"Last-Event-ID": str(after)})  # a browser repeats its first address
     assert [number for number, _, _ in await read(both)] == [run.seq - 1, run.seq]
-
-
-async def flaky_client(run_id, dice):
-    seen = []
-    while True:
-        headers = {"Last-Event-ID": str(seen[-1])} if seen else {}
-        events = await read(await get(run_id, **headers), limit=dice.randint(2, 6))
-        seen += [number for number, _, _ in events]
-        if events and events[-1][1] == Kind.RUN_COMPLETED:
-            return seen
-
-
-async def test_twenty_clients_with_broken_connections_see_every_event_once():
-    tree = await database(busy_tree)()
-    engine = EmbeddedEngine(QUICK)
-    await engine.start()
-    try:
-        run = await database(start)(tree)
-        clients = [flaky_client(run.pk, random.Random(number)) for number in range(20)]
-        histories = await asyncio.wait_for(asyncio.gather(*clients), 60)
-    finally:
-        await engine.stop()
-    expected = await database(stored_seqs)(run.pk)
-    assert all(history == expected for history in histories)
 
 
 @pytest.mark.parametrize(
