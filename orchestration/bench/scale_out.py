@@ -83,7 +83,7 @@ def _verdict(runs: Sequence[int], slots: int) -> dict[str, Any]:
     tasks = Task.objects.filter(run__in=runs).exclude(executor="").count()
     starts = Event.objects.filter(run__in=runs, kind=Kind.TASK_STARTED)
     rows = attempts.filter(status=Status.COMPLETED).values_list("result", "task__priority")
-    began = [priority for _, priority in sorted((result["s"], priority) for result, priority in rows)]
+    began = [priority for _, priority in sorted((result["s"], priority) for result, priority in rows if result)]
     return {
         "tasks": tasks,
         "seconds": round(seconds, 2),

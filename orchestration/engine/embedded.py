@@ -59,9 +59,13 @@ class EmbeddedEngine:
         Raises EngineHeld when another engine works on the same database.
         """
         await sync_to_async(self._lock.acquire)()
+        try:
+            await sync_to_async(workers.register)(self.worker, self.conf, hands_out=self.hands_out)
+        except BaseException:
+            await sync_to_async(self._lock.release)()
+            raise
         calm_collector()
         self._loop = asyncio.get_running_loop()
-        await sync_to_async(workers.register)(self.worker, self.conf, hands_out=self.hands_out)
         dispatcher = (WorkerDispatcher if self.hands_out else EmbeddedDispatcher)(self.worker, self.conf)
         self._writer = Writer(dispatcher, self.conf, self._deliver)
         publisher.bind(self._loop)
@@ -94,7 +98,7 @@ class EmbeddedEngine:
         self._writer.end()
         await asyncio.to_thread(self._writer.join)
         if self._listener is not None:
-            self._listener.end()
+            await asyncio.to_thread(self._listener.end)
         await asyncio.to_thread(self._webhooks.finish)
         await self._local.close()
         publisher.unbind()

@@ -24,8 +24,9 @@ class Listener(threading.Thread):
         self._ended = threading.Event()
 
     def end(self) -> None:
-        """Hear nothing more; the thread ends by itself."""
+        """Hear nothing more. Waits for the thread to end, if it does soon."""
         self._ended.set()
+        self.join(2 * TURN_S)
 
     def run(self) -> None:
         while not self._ended.is_set():

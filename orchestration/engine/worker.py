@@ -54,8 +54,8 @@ class WorkerProcess:
         await asyncio.to_thread(self._courier.stop_taking)
         await self._local.finish(self.conf.shutdown_s)
         self._courier.end()
-        self._listener.end()
         await asyncio.to_thread(self._courier.join, LAST_WORDS_S)
+        await asyncio.to_thread(self._listener.end)
         self._watch.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.contrib.auth.models import User
@@ -14,6 +16,22 @@ from orchestration import guards
 from orchestration.management.local_user import LOCAL
 
 ADMIN = "admin"
+PREPARING = (0x6170666C, 2)  # beside the engine's lock, see engine/lock.py
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Of several processes that prepare the same PostgreSQL database at the same time, one after another."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s, %s)", PREPARING)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", PREPARING)
 
 
 def data_dir_prepare(path: Path) -> None:

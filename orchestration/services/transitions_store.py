@@ -1,8 +1,8 @@
 """RunState -> rows: the set-based SQL of the engine's hot path. Used by transitions.py alone.
 
-Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL (which does updates in bulk, see
-transitions_bulk.py); ids travel as 32 hex digits, times through
-the backend's own adapter, JSON as text.
+Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL (where updates of many
+rows are one statement: transitions_bulk.py); ids travel as 32 hex digits, times through the backend's own adapter,
+JSON as text.
 """
 
 from __future__ import annotations

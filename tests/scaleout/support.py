@@ -67,17 +67,22 @@ def free_port():
 class Site:
     """One installation: a database, and the processes that a test starts on it. `with Site(tmp_path) as site:`"""
 
-    def __init__(self, folder, **variables):
+    def __init__(self, folder, cluster=None, **variables):
         self.folder = folder
+        self.cluster = cluster  # a server of this test alone, which may be killed
         self.file = str(folder / "effects")
         self.variables = QUICK | variables
         self.processes = []
 
     def __enter__(self):
-        cluster, source = shared(), template()
         name = f"so_{os.getpid()}_{time.monotonic_ns()}"
-        cluster.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-        self.url = cluster.url(name)
+        if self.cluster is None:
+            source = template()
+            shared().execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+            self.url = shared().url(name)
+        else:
+            self.url = self.cluster.new_database(name)
+            run_manage(self.url, self.folder, "migrate", "-v0")
         self.rows = psycopg.connect(self.url, autocommit=True)
         self._driver = self._start([sys.executable, "-m", "tests.scaleout.driver"], stdin=subprocess.PIPE)
         return self
@@ -91,6 +96,11 @@ class Site:
                 process.kill()
             process.wait(DEADLINE_S)
             process.stdout.close()
+
+    def reconnect(self):
+        """After a restart of the server."""
+        self.rows.close()
+        self.rows = psycopg.connect(self.url, autocommit=True)
 
     # -- processes -------------------------------------------------------------------------------------------------
 

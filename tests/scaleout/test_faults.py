@@ -9,7 +9,8 @@ from collections import Counter
 
 import pytest
 
-from tests.scaleout.support import until
+from tests.scaleout.support import Site, until
+from tests.support_postgres import Cluster, require
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -157,3 +158,26 @@ def test_a_worker_that_cannot_renew_stops_itself(site):
     site.go()
     assert site.ended(run) == "completed"
     assert Counter(name for name, _ in site.effects())["long"] == 1
+
+
+def test_a_database_that_is_killed_and_comes_back_loses_nothing(tmp_path):
+    require()
+    with Cluster() as cluster, Site(tmp_path, cluster, APFLOW_LEASE_S="15") as site:
+        site.engine()
+        for _ in range(2):
+            site.worker("--concurrency", "4")
+        slow = [site.task(f"t{i}", s=0.1) for i in range(60)]
+        run = site.start(site.task("long", "so_hold"), *slow)
+        site.begun("long")
+        until(lambda: len(site.effects()) > 10, "some work")
+        cluster.kill()
+        cluster.start()
+        site.reconnect()
+        site.go()
+        assert site.ended(run) == "completed"
+        done = Counter(name for name, _ in site.effects())
+        assert done.keys() == {"long", *(f"t{i}" for i in range(60))}
+        committed = site.all("SELECT t.name, count(*) FROM orchestration_event e JOIN orchestration_task t "
+                             "ON t.id = e.task_id WHERE e.kind = 'task_completed' GROUP BY t.name")  # fmt: skip
+        assert set(dict(committed).values()) == {1}
+        assert [a[1] for a in site.attempts("long")] == ["completed"], "its worker has never lost the lease"

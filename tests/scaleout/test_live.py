@@ -6,13 +6,15 @@ import contextlib
 import json
 import shutil
 import subprocess
+import sys
 import threading
 import time
 
 import httpx
 import pytest
 
-from tests.scaleout.support import free_port, until
+from tests.scaleout.support import ROOT, environment, free_port, until
+from tests.support_postgres import new_database, require
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -113,3 +115,32 @@ def test_redis_flushed_and_stopped_loses_nothing(site, redis):
         assert site.ended(run) == "completed"
     late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
     assert max(late) < 2
+
+
+def test_two_web_processes_may_meet_an_empty_database(tmp_path):
+    require()
+    url, ports = new_database(), [free_port(), free_port()]
+    variables = environment(url, tmp_path)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--no-engine", "--port", str(port)],
+            cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for port in ports
+    ]  # fmt: skip
+    try:
+        for port in ports:
+            until(lambda port=port: answers(port), "a page")
+    finally:
+        for process in started:
+            process.terminate()
+        output = "".join(process.communicate(timeout=30)[0] for process in started)
+    assert [process.returncode for process in started] == [0, 0], output
+    assert output.count("First user: admin") == 1
+
+
+def answers(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False

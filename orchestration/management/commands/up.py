@@ -20,7 +20,7 @@ from orchestration.conf import conf
 from orchestration.engine.embedded import EmbeddedEngine, EngineHeld
 from orchestration.engine.server import Engine, EngineServer
 from orchestration.engine.standby import StandbyEngine
-from orchestration.management.first_start import admin_create, data_dir_prepare, database_prepare
+from orchestration.management.first_start import admin_create, alone, data_dir_prepare, database_prepare
 
 ENGINE_HELD = 3  # exit code
 CLOSE_TIMEOUT_S = 5  # for an answer to end after its connection has closed
@@ -37,9 +37,10 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, no_engine: bool, **options: Any) -> None:
         data_dir_prepare(settings.DATA_DIR)
-        if database_prepare():
-            self.stdout.write("The database is up to date.")
-        self._first_user()
+        with alone():
+            if database_prepare():
+                self.stdout.write("The database is up to date.")
+            self._first_user()
         _allow_http_to_ourselves(host, port)
         server = EngineServer(
             import_string(settings.ASGI_APPLICATION),
