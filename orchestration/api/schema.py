@@ -63,7 +63,7 @@ class Schema(AutoSchema):
 
     def _map_basic_serializer(self, serializer: Any, direction: Any) -> Any:
         """Bodies hold the fields that are told and nothing else: `parsing.read` refuses the rest."""
-        found = super()._map_basic_serializer(serializer, direction)
+        found = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         return {**found, "additionalProperties": False} if isinstance(serializer, Body) else found
 
 

@@ -138,8 +138,8 @@ def build() -> World:
         "webhook_id": webhook.pk, "delivery_id": delivery.pk, "id": ann.pk, "object_id": tree.pk,
         "content_type_id": ContentType.objects.get_for_model(Tree).pk,
         "admin tree": tree.pk, "admin treeshare": share.pk, "admin task": send.pk, "admin run": run.pk,
-        "admin attempt": Attempt.objects.get(task=send).pk, "admin event": Event.objects.filter(run=run).first().pk,
-        "admin worker": Worker.objects.get().pk, "admin group": Group.objects.first().pk, "admin user": ann.pk,
+        "admin attempt": Attempt.objects.get(task=send).pk, "admin event": Event.objects.get(run=run, seq=1).pk,
+        "admin worker": Worker.objects.get().pk, "admin group": Group.objects.get(name="viewer").pk, "admin user": ann.pk,
     }  # fmt: skip
     return World(ids, *_people(ann))
 

@@ -215,3 +215,29 @@ def test_too_many_writing_requests(api, settings):
     assert 0 < int(answer["Retry-After"]) <= 60
     assert api.get("trees/").status_code == 200
     assert Tree.objects.count() == 2
+
+
+def test_the_longest_cursor_is_taken_back(api, ann):
+    """Names of 255 characters that take 12 bytes each in JSON."""
+    for index in range(3):
+        make_tree(task("\U0001f600" * 254 + str(index), executor=""), owner=ann)
+    first = api.get("trees/?ordering=name&page_size=1").json()
+    second = api.get(first["next"])
+    assert (second.status_code, len(second.json()["items"])) == (200, 1)
+
+
+def test_what_a_preview_is_sent_is_checked_as_well(api, tree):
+    path = f"tasks/{task_named(tree, 'load').pk}/copy/"
+    bad = api.post(path, {"preview": True}, Idempotency_Key="a b")
+    assert (bad.status_code, error_of(bad)["code"]) == (400, "invalid_header")
+
+
+def test_a_stale_tree_is_a_conflict(api, tree):
+    late = api.patch(f"trees/{tree.pk}/", {"labels": ["x"], "version": 99})
+    assert (late.status_code, error_of(late)["code"]) == (409, "stale_version")
+
+
+def test_a_dry_run_says_when_too_many_are_chosen(api, tree):
+    chosen = ",".join([str(task_named(tree, "load").pk)] * 401)
+    refused = api.get(f"trees/{tree.pk}/dry-run/?mode=only&chosen={chosen}")
+    assert (refused.status_code, error_of(refused)["code"]) == (400, "too_many")
