@@ -139,7 +139,8 @@ def build() -> World:
         "content_type_id": ContentType.objects.get_for_model(Tree).pk,
         "admin tree": tree.pk, "admin treeshare": share.pk, "admin task": send.pk, "admin run": run.pk,
         "admin attempt": Attempt.objects.get(task=send).pk, "admin event": Event.objects.get(run=run, seq=1).pk,
-        "admin worker": Worker.objects.get().pk, "admin group": Group.objects.get(name="viewer").pk, "admin user": ann.pk,
+        "admin worker": Worker.objects.get().pk, "admin user": ann.pk,
+        "admin group": Group.objects.get(name="viewer").pk,
     }  # fmt: skip
     return World(ids, *_people(ann))
 
