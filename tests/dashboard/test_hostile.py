@@ -11,6 +11,7 @@ from django.utils import timezone
 from dashboard import graph_live, live, urls
 from dashboard.contexts.graph_plan import GraphQuery
 from dashboard.contexts.insight import run_insight
+from dashboard.contexts.runs import Rights
 from dashboard.htmx import notice
 from orchestration.builders.draft import draft_from_tree
 from orchestration.domain.states import Kind, Status
@@ -24,6 +25,8 @@ from orchestration.services.webhooks import webhook_create
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
+
+EVERYTHING = Rights(run=True, cancel=True)
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -190,10 +193,10 @@ def test_every_fragment_of_a_socket_shows_it_as_text(scene):
     for each in runs:
         run = live.load_run(each.pk)
         ids = frozenset(Task.objects.filter(tree=run.tree).values_list("pk", flat=True))
-        shot = graph_live.snapshot(run.pk, GraphQuery(), "", allowed=True)
+        shot = graph_live.snapshot(run.pk, GraphQuery(), "", rights=EVERYTHING)
         fragments = [
-            live.head_html(run), live.actions_html(run, allowed=True), live.why_html(run_insight(run), allowed=True),
-            live.changed_html(run, Window(), ids, ids).html, live.snapshot(run.pk, Window(), allowed=True).html,
+            live.head_html(run), live.actions_html(run, rights=EVERYTHING), live.why_html(run_insight(run), allowed=True),
+            live.changed_html(run, Window(), ids, ids).html, live.snapshot(run.pk, Window(), rights=EVERYTHING).html,
             shot.html, graph_live.news_html(shot.looks), notice(payload),
         ]  # fmt: skip
         assert sum(MARK in html for html in fragments) >= 4
