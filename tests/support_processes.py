@@ -12,7 +12,7 @@ from tests.support_postgres import new_database
 
 def database_of(data_dir: Path | str) -> dict[str, str]:
     """Environment of every process that works on *data_dir*: on PostgreSQL the address of one database for it."""
-    return _database_of(str(data_dir)) if settings.POSTGRES else {}
+    return _database_of(str(data_dir)) if getattr(settings, "POSTGRES", False) else {}
 
 
 @cache

@@ -195,7 +195,8 @@ def test_every_fragment_of_a_socket_shows_it_as_text(scene):
         ids = frozenset(Task.objects.filter(tree=run.tree).values_list("pk", flat=True))
         shot = graph_live.snapshot(run.pk, GraphQuery(), "", rights=EVERYTHING)
         fragments = [
-            live.head_html(run), live.actions_html(run, rights=EVERYTHING), live.why_html(run_insight(run), allowed=True),
+            live.head_html(run), live.actions_html(run, rights=EVERYTHING),
+            live.why_html(run_insight(run), allowed=True),
             live.changed_html(run, Window(), ids, ids).html, live.snapshot(run.pk, Window(), rights=EVERYTHING).html,
             shot.html, graph_live.news_html(shot.looks), notice(payload),
         ]  # fmt: skip
