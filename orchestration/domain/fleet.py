@@ -47,10 +47,10 @@ class Fleet:
 
     def take(self, isolated: bool, queue: str) -> str:
         """The worker whose slot is counted as taken: which one really runs it is decided by who asks first."""
-        able = [(post.rank, name) for name, post in self.posts.items() if post.has(isolated, queue)]
+        able = [name for name, post in self.posts.items() if post.has(isolated, queue)]
         if not able:
             return ""
-        name = min(able)[1]
+        name = able[0] if len(able) == 1 else min(able, key=lambda name: (self.posts[name].rank, name))
         self.posts[name].free.take(isolated, queue)
         return name
 

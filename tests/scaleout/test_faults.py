@@ -181,3 +181,23 @@ def test_a_database_that_is_killed_and_comes_back_loses_nothing(tmp_path):
                              "ON t.id = e.task_id WHERE e.kind = 'task_completed' GROUP BY t.name")  # fmt: skip
         assert set(dict(committed).values()) == {1}
         assert [a[1] for a in site.attempts("long")] == ["completed"], "its worker has never lost the lease"
+
+
+def test_a_report_that_cannot_be_stored_fails_its_task_alone(site):
+    site.engine()
+    site.worker("--concurrency", "4")
+    run = site.start(*(site.task(name, "so_hold") for name in ("bad", "worse", "good")))
+    for name in ("bad", "worse", "good"):
+        site.begun(name)
+    for name, body in (("bad", '["completed", "{no json", null, "", "", "", true, 0, ""]'), ("worse", "no json")):
+        site.rows.execute(
+            "INSERT INTO orchestration_report (run_id, task_id, attempt, worker, body, created_at) "
+            "SELECT run_id, id, attempt, 'w', %s, now() FROM orchestration_task WHERE name = %s", (body, name),
+        )  # fmt: skip
+        site.rows.execute("NOTIFY apflow_reports")
+    until(
+        lambda: [a[3] for name in ("bad", "worse") for a in site.attempts(name)] == ["unstorable_report"] * 2, "an end"
+    )
+    site.go()
+    assert site.ended(run) == "failed"
+    assert site.attempts("good")[0][1] == "completed"
