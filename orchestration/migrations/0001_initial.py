@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import uuid
 from django.conf import settings
+import orchestration.models.fields
 from django.db import migrations, models
 
 
@@ -56,8 +57,8 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
-                ("chosen", models.JSONField(blank=True, default=list)),
-                ("overrides", models.JSONField(blank=True, default=dict)),
+                ("chosen", orchestration.models.fields.JsonField(blank=True, default=list)),
+                ("overrides", orchestration.models.fields.JsonField(blank=True, default=dict)),
                 ("seq", models.PositiveBigIntegerField(default=0)),
                 ("total", models.PositiveIntegerField(default=0)),
                 ("running", models.PositiveIntegerField(default=0)),
@@ -124,9 +125,9 @@ class Migration(migrations.Migration):
                 ),
                 ("executor", models.CharField(blank=True, default="", max_length=100)),
                 ("worker", models.CharField(blank=True, default="", max_length=64)),
-                ("inputs", models.JSONField(default=dict)),
-                ("provenance", models.JSONField(default=dict)),
-                ("result", models.JSONField(blank=True, null=True)),
+                ("inputs", orchestration.models.fields.JsonField(default=dict)),
+                ("provenance", orchestration.models.fields.JsonField(default=dict)),
+                ("result", orchestration.models.fields.JsonField(blank=True, null=True)),
                 ("error", models.TextField(blank=True, null=True)),
                 ("error_code", models.CharField(blank=True, default="", max_length=64)),
                 ("traceback", models.TextField(blank=True, default="")),
@@ -154,12 +155,12 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=255)),
                 ("executor", models.CharField(blank=True, default="", max_length=100)),
                 ("priority", models.PositiveSmallIntegerField(default=2)),
-                ("inputs", models.JSONField(blank=True, default=dict)),
-                ("params", models.JSONField(blank=True, default=dict)),
-                ("schemas", models.JSONField(blank=True, default=dict)),
+                ("inputs", orchestration.models.fields.JsonField(blank=True, default=dict)),
+                ("params", orchestration.models.fields.JsonField(blank=True, default=dict)),
+                ("schemas", orchestration.models.fields.JsonField(blank=True, default=dict)),
                 ("timeout_s", models.FloatField(blank=True, null=True)),
                 ("max_attempts", models.PositiveSmallIntegerField(default=1)),
-                ("backoff", models.JSONField(blank=True, default=dict)),
+                ("backoff", orchestration.models.fields.JsonField(blank=True, default=dict)),
                 ("version", models.PositiveIntegerField(default=1)),
                 (
                     "origin_type",
@@ -267,7 +268,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(max_length=255)),
-                ("labels", models.JSONField(blank=True, default=list)),
+                ("labels", orchestration.models.fields.JsonField(blank=True, default=list)),
                 (
                     "origin_type",
                     models.CharField(
@@ -351,7 +352,7 @@ class Migration(migrations.Migration):
                 ("kind", models.CharField(max_length=24)),
                 ("attempt", models.PositiveIntegerField(blank=True, null=True)),
                 ("at", models.DateTimeField()),
-                ("data", models.JSONField(default=dict)),
+                ("data", orchestration.models.fields.JsonField(default=dict)),
                 (
                     "run",
                     models.ForeignKey(
@@ -385,7 +386,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("position", models.PositiveIntegerField(default=0)),
                 ("required", models.BooleanField(default=True)),
-                ("map", models.JSONField(blank=True, null=True)),
+                ("map", orchestration.models.fields.JsonField(blank=True, null=True)),
                 ("as_key", models.CharField(blank=True, max_length=255, null=True)),
                 (
                     "depends_on",

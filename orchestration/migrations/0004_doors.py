@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import django.db.models.deletion
 from django.conf import settings
+import orchestration.models.fields
 from django.db import migrations, models
 
 from orchestration import guards
@@ -50,7 +51,7 @@ class Migration(migrations.Migration):
             name="Throttle",
             fields=[
                 ("key", models.CharField(max_length=80, primary_key=True, serialize=False)),
-                ("times", models.JSONField(default=list)),
+                ("times", orchestration.models.fields.JsonField(default=list)),
                 ("updated_at", models.DateTimeField(db_index=True)),
             ],
             options={
@@ -107,7 +108,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=200)),
                 ("fingerprint", models.CharField(max_length=64)),
                 ("http_status", models.PositiveSmallIntegerField(default=0)),
-                ("answer", models.JSONField(blank=True, null=True)),
+                ("answer", orchestration.models.fields.JsonField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_index=True)),
                 (
                     "user",

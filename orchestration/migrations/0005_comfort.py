@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 from django.conf import settings
+import orchestration.models.fields
 from django.db import migrations, models
 
 
@@ -51,14 +52,14 @@ class Migration(migrations.Migration):
                 ),
                 ("kind", models.CharField(choices=[("trees", "trees"), ("runs", "runs")], max_length=8)),
                 ("query", models.TextField(blank=True, default="")),
-                ("ids", models.JSONField(default=list)),
+                ("ids", orchestration.models.fields.JsonField(default=list)),
                 ("reason", models.TextField(blank=True, default="")),
                 ("argument", models.TextField(blank=True, default="")),
                 ("total", models.PositiveIntegerField()),
                 ("refused", models.PositiveIntegerField(default=0)),
                 ("done", models.PositiveIntegerField(default=0)),
                 ("failed", models.PositiveIntegerField(default=0)),
-                ("failures", models.JSONField(default=list)),
+                ("failures", orchestration.models.fields.JsonField(default=list)),
                 (
                     "state",
                     models.CharField(

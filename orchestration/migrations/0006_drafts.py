@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 from django.conf import settings
+import orchestration.models.fields
 from django.db import migrations, models
 
 
@@ -47,7 +48,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("number", models.PositiveIntegerField()),
                 ("what", models.CharField(blank=True, default="", max_length=200)),
-                ("array", models.JSONField(default=list)),
+                ("array", orchestration.models.fields.JsonField(default=list)),
                 (
                     "draft",
                     models.ForeignKey(

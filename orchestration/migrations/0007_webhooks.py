@@ -3,6 +3,7 @@
 import django.db.models.deletion
 import uuid
 from django.conf import settings
+import orchestration.models.fields
 from django.db import migrations, models
 
 
@@ -27,7 +28,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("name", models.CharField(blank=True, default="", max_length=100)),
                 ("url", models.CharField(max_length=2000)),
-                ("events", models.JSONField(default=list)),
+                ("events", orchestration.models.fields.JsonField(default=list)),
                 ("seed", models.CharField(max_length=100)),
                 ("prefix", models.CharField(max_length=16)),
                 ("old_seed", models.CharField(blank=True, default="", max_length=100)),

@@ -1,4 +1,5 @@
 import django.db.models.deletion
+import orchestration.models.fields
 from django.db import migrations, models
 
 from orchestration import guards
@@ -39,7 +40,7 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
-                ("inputs", models.JSONField(blank=True, default=dict)),
+                ("inputs", orchestration.models.fields.JsonField(blank=True, default=dict)),
                 ("per_minute", models.PositiveSmallIntegerField(default=10)),
                 ("enabled", models.BooleanField(default=True)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),

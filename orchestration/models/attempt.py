@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from orchestration.domain.states import Status
 from orchestration.models.choices import RUN_STATUS_CHOICES, RUN_STATUS_VALUES
+from orchestration.models.fields import JsonField
 
 
 class Attempt(models.Model):
@@ -19,9 +20,9 @@ class Attempt(models.Model):
     status = models.CharField(max_length=16, choices=RUN_STATUS_CHOICES, default=Status.IN_PROGRESS.value)
     executor = models.CharField(max_length=100, blank=True, default="")
     worker = models.CharField(max_length=64, blank=True, default="")
-    inputs = models.JSONField(default=dict)  # resolved
-    provenance = models.JSONField(default=dict)  # input key -> where it came from, what it shadowed
-    result = models.JSONField(null=True, blank=True)  # SQL NULL = none; JSON null is a result
+    inputs = JsonField(default=dict)  # resolved
+    provenance = JsonField(default=dict)  # input key -> where it came from, what it shadowed
+    result = JsonField(null=True, blank=True)  # SQL NULL = none; JSON null is a result
     error = models.TextField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True, default="")
     traceback = models.TextField(blank=True, default="")

@@ -5,6 +5,7 @@ from django.db import models
 from django.urls import reverse
 
 from orchestration.domain.operations import OPEN, Bulk, Kind, OperationState
+from orchestration.models.fields import JsonField
 
 
 class BulkOperation(models.Model):
@@ -14,14 +15,14 @@ class BulkOperation(models.Model):
     action = models.CharField(max_length=16, choices=[(a.value, a.value) for a in Bulk])
     kind = models.CharField(max_length=8, choices=[(k.value, k.value) for k in Kind])
     query = models.TextField(blank=True, default="")  # the filter whose matches were chosen; "" = rows chosen by hand
-    ids = models.JSONField(default=list)  # of trees or runs, in the order of work
+    ids = JsonField(default=list)  # of trees or runs, in the order of work
     reason = models.TextField(blank=True, default="")
     argument = models.TextField(blank=True, default="")  # the label that is put on
     total = models.PositiveIntegerField()
     refused = models.PositiveIntegerField(default=0)  # chosen, but left out from the beginning
     done = models.PositiveIntegerField(default=0)  # worked on, whether it went well or not
     failed = models.PositiveIntegerField(default=0)
-    failures = models.JSONField(default=list)  # {id, name, message}, the first 200
+    failures = JsonField(default=list)  # {id, name, message}, the first 200
     state = models.CharField(
         max_length=8, choices=[(s.value, s.value) for s in OperationState], default=OperationState.WAITING.value
     )

@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from orchestration.models.fields import JsonField
+
 
 class Dependency(models.Model):
     """`task` waits for `depends_on`. Required: it must complete. Optional: it only must end."""
@@ -13,7 +15,7 @@ class Dependency(models.Model):
     depends_on = models.ForeignKey("orchestration.Task", on_delete=models.CASCADE, related_name="dependents")
     position = models.PositiveIntegerField(default=0)  # listed order: decides who wins when results are merged
     required = models.BooleanField(default=True)
-    map = models.JSONField(null=True, blank=True)  # {"input field": "path.in.result"}
+    map = JsonField(null=True, blank=True)  # {"input field": "path.in.result"}
     as_key = models.CharField(max_length=255, null=True, blank=True)  # null: no key; "" is a legal one
 
     class Meta:

@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from orchestration.models.fields import JsonField
+
 
 class TreeDraft(models.Model):
     """What somebody is building: a new tree, or changes to one of theirs that are not saved yet."""
@@ -35,7 +37,7 @@ class DraftStep(models.Model):
     draft = models.ForeignKey("orchestration.TreeDraft", on_delete=models.CASCADE, related_name="steps", db_index=False)
     number = models.PositiveIntegerField()  # 0 = as it began
     what = models.CharField(max_length=200, blank=True, default="")  # the edit in words
-    array = models.JSONField(default=list)  # tasks in pre-order, with ids
+    array = JsonField(default=list)  # tasks in pre-order, with ids
 
     class Meta:
         ordering = ["draft_id", "number"]

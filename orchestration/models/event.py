@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from orchestration.models.fields import JsonField
+
 
 class Event(models.Model):
     """One change of a run, numbered 1, 2, 3 ... within it; written in the transaction that made the change."""
@@ -22,7 +24,7 @@ class Event(models.Model):
     )
     attempt = models.PositiveIntegerField(null=True, blank=True)  # number of the attempt
     at = models.DateTimeField()
-    data = models.JSONField(default=dict)  # the fields that changed
+    data = JsonField(default=dict)  # the fields that changed
 
     class Meta:
         ordering = ["run_id", "seq"]

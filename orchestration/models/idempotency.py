@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from orchestration.models.fields import JsonField
+
 
 class IdempotencyKey(models.Model):
     """The answer to a request that carried an Idempotency-Key, for those who send it again."""
@@ -11,7 +13,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # SHA-256 of method, path and body
     http_status = models.PositiveSmallIntegerField(default=0)  # of the answer
-    answer = models.JSONField(null=True, blank=True)
+    answer = JsonField(null=True, blank=True)
     created_at = models.DateTimeField(db_index=True)
 
     class Meta:
@@ -25,7 +27,7 @@ class Throttle(models.Model):
     """When something counted happened lately, such as failed logins of an account: one row per account, address ..."""
 
     key = models.CharField(primary_key=True, max_length=80)
-    times = models.JSONField(default=list)  # seconds since the epoch, oldest first
+    times = JsonField(default=list)  # seconds since the epoch, oldest first
     updated_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from orchestration.domain.states import Mode, Status
 from orchestration.models.choices import MODE_CHOICES, MODE_VALUES, RUN_STATUS_CHOICES, RUN_STATUS_VALUES
+from orchestration.models.fields import JsonField
 
 
 class Run(models.Model):
@@ -16,8 +17,8 @@ class Run(models.Model):
     number = models.PositiveIntegerField()  # 1, 2, 3 ... per tree
     status = models.CharField(max_length=16, choices=RUN_STATUS_CHOICES, default=Status.IN_PROGRESS.value)
     mode = models.CharField(max_length=16, choices=MODE_CHOICES, default=Mode.ALL.value)
-    chosen = models.JSONField(default=list, blank=True)  # task ids that mode from/only was asked for
-    overrides = models.JSONField(default=dict, blank=True)  # task id -> {inputs, priority, timeout_s} for this run
+    chosen = JsonField(default=list, blank=True)  # task ids that mode from/only was asked for
+    overrides = JsonField(default=dict, blank=True)  # task id -> {inputs, priority, timeout_s} for this run
     retry_of = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retries")
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     started_via = models.CharField(max_length=120, blank=True, default="")  # "trigger nightly"; "" = by that person

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from orchestration.domain.states import Origin, Status
 from orchestration.models.choices import ORIGIN_CHOICES, ORIGIN_VALUES, STATUS_CHOICES, STATUS_VALUES
+from orchestration.models.fields import JsonField
 
 
 class Task(models.Model):
@@ -25,12 +26,12 @@ class Task(models.Model):
     name = models.CharField(max_length=255)
     executor = models.CharField(max_length=100, blank=True, default="")  # id in the registry; "" = group or draft
     priority = models.PositiveSmallIntegerField(default=2)  # 0 urgent, 1 high, 2 normal, 3 low
-    inputs = models.JSONField(default=dict, blank=True)
-    params = models.JSONField(default=dict, blank=True)
-    schemas = models.JSONField(default=dict, blank=True)
+    inputs = JsonField(default=dict, blank=True)
+    params = JsonField(default=dict, blank=True)
+    schemas = JsonField(default=dict, blank=True)
     timeout_s = models.FloatField(null=True, blank=True)  # seconds per attempt; null = the setting
     max_attempts = models.PositiveSmallIntegerField(default=1)
-    backoff = models.JSONField(default=dict, blank=True)  # {strategy: fixed|linear|exponential, base_s, cap_s}
+    backoff = JsonField(default=dict, blank=True)  # {strategy: fixed|linear|exponential, base_s, cap_s}
     version = models.PositiveIntegerField(default=1)
     # lineage
     origin_type = models.CharField(max_length=16, choices=ORIGIN_CHOICES, default=Origin.CREATE.value)

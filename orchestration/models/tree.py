@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from orchestration.domain.states import Origin
 from orchestration.models.choices import ORIGIN_CHOICES, ORIGIN_VALUES
+from orchestration.models.fields import JsonField
 
 
 class Tree(models.Model):
@@ -13,7 +14,7 @@ class Tree(models.Model):
 
     name = models.CharField(max_length=255)  # of the root task, kept here for lists and search
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="trees")
-    labels = models.JSONField(default=list, blank=True)
+    labels = JsonField(default=list, blank=True)
     origin_type = models.CharField(max_length=16, choices=ORIGIN_CHOICES, default=Origin.CREATE.value)
     original = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived")
     task_count = models.PositiveIntegerField(default=0)

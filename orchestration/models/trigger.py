@@ -4,6 +4,7 @@ from django.db import models
 from django.urls import reverse
 
 from orchestration.domain.triggers import BodyUse, Proof
+from orchestration.models.fields import JsonField
 
 PROOFS, USES = [proof.value for proof in Proof], [use.value for use in BodyUse]
 PROOF_CHOICES = [(value, value) for value in PROOFS]
@@ -20,7 +21,7 @@ class Trigger(models.Model):
     name = models.CharField(max_length=100)
     proof = models.CharField(max_length=16, choices=PROOF_CHOICES, default=Proof.URL.value)
     body = models.CharField(max_length=16, choices=USE_CHOICES, default=BodyUse.NONE.value)
-    inputs = models.JSONField(default=dict, blank=True)  # task id -> names of the inputs that a body sets
+    inputs = JsonField(default=dict, blank=True)  # task id -> names of the inputs that a body sets
     per_minute = models.PositiveSmallIntegerField(default=10)  # requests, whatever comes of them
     enabled = models.BooleanField(default=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from orchestration.domain.webhooks import DeliveryState
+from orchestration.models.fields import JsonField
 
 STATE_CHOICES = [(state.value, state.value) for state in DeliveryState]
 
@@ -20,7 +21,7 @@ class Webhook(models.Model):
     )  # null = all trees of the owner
     name = models.CharField(max_length=100, blank=True, default="")
     url = models.CharField(max_length=2000)
-    events = models.JSONField(default=list)  # topics
+    events = JsonField(default=list)  # topics
     seed = models.CharField(max_length=100)  # the secret follows from it and the signing key of the installation
     prefix = models.CharField(max_length=16)  # how the secret begins, to recognise it by
     old_seed = models.CharField(max_length=100, blank=True, default="")  # signs too, until old_until

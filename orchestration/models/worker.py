@@ -4,6 +4,7 @@ from django.db import models
 
 from orchestration.domain.states import WorkerKind
 from orchestration.models.choices import WORKER_KIND_CHOICES
+from orchestration.models.fields import JsonField
 
 
 class Worker(models.Model):
@@ -11,7 +12,7 @@ class Worker(models.Model):
 
     id = models.CharField(primary_key=True, max_length=64)  # host:pid:random, new with every start
     kind = models.CharField(max_length=8, choices=WORKER_KIND_CHOICES, default=WorkerKind.ENGINE.value)
-    queues = models.JSONField(default=list, blank=True)  # names of those that it serves; none = all
+    queues = JsonField(default=list, blank=True)  # names of those that it serves; none = all
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
     process_slots = models.PositiveIntegerField()

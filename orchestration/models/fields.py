@@ -1,0 +1,61 @@
+"""Fields that mean the same on every database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.fields.json import JSONExact, KeyTransform
+from psycopg import adapters
+from psycopg.types.json import Json
+from psycopg.types.string import TextLoader
+
+# as for jsonb: the text of a value is parsed by whoever needs it, and by few of those who read rows
+adapters.register_loader("json", TextLoader)
+
+
+class JsonField(models.JSONField):
+    """JSON that is given back as it was stored: PostgreSQL's jsonb sorts keys and makes an integer of 1e22."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        adapted = super().get_db_prep_value(value, connection, prepared)
+        return Json(adapted.obj, adapted.dumps) if connection.vendor == "postgresql" else adapted
+
+    def get_transform(self, lookup_name: str) -> Any:
+        return _transform(super().get_transform(lookup_name))
+
+
+@JsonField.register_lookup
+class Exact(JSONExact):
+    """Values are compared, not texts: PostgreSQL can compare jsonb alone."""
+
+    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        left, left_values = self.process_lhs(compiler, connection)
+        right, right_values = self.process_rhs(compiler, connection)
+        return f"({left})::jsonb = ({right})::jsonb", (*left_values, *right_values)
+
+
+class _Jsonb(models.JSONField):
+    """What is inside of a value."""
+
+    def get_transform(self, lookup_name: str) -> Any:
+        return _transform(super().get_transform(lookup_name))
+
+
+class _Key(KeyTransform):
+    """Of a value, seen as jsonb for the query."""
+
+    output_field = _Jsonb()
+
+    def preprocess_lhs(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        column, *rest = super().preprocess_lhs(compiler, connection)
+        return (f"({column})::jsonb" if connection.vendor == "postgresql" else column), *rest
+
+
+def _transform(made: Any) -> Any:
+    name = getattr(made, "key_name", None)
+    return made if name is None else lambda *args, **kwargs: _Key(name, *args, **kwargs)
