@@ -118,9 +118,7 @@ class ReadyQueue:
                 by_run[state.run_id] -= 1
         return picked
 
-    def _best(
-        self, left: Room, by_executor: dict[str, int], by_run: dict[int, int]
-    ) -> list[tuple[Any, ...]] | None:
+    def _best(self, left: Room, by_executor: dict[str, int], by_run: dict[int, int]) -> list[tuple[Any, ...]] | None:
         """The heap whose head is the best task that nothing holds back."""
         best: list[tuple[Any, ...]] | None = None
         for heap in self._open_heaps(left, by_executor, by_run):
