@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from re import _constants as op  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from importlib import import_module
 from typing import Any
+
+op, parser = import_module("re._constants"), import_module("re._parser")  # not in every version of the type stubs
 
 MAX_PATTERN = 500  # characters
 MAX_PROGRAM = 1000  # instructions
