@@ -16,6 +16,7 @@ from orchestration.domain.states import Origin, Status
 from orchestration.models import Task, Tree
 from orchestration.selectors.access import require_create, task_for_read
 from orchestration.selectors.lineage import SourceEdge, SourceTask, source_edges, source_tasks
+from orchestration.services.locking import lock_families
 from orchestration.services.transitions_snapshot import ClonedTask
 
 NAMED = 10  # tasks that an error names
@@ -56,7 +57,8 @@ def read_source(*, user: User, task_id: UUID | str, lock: bool) -> Source:
     task: Task = task_for_read(user, task_id)
     require_create(user)
     if lock:
-        Tree.objects.select_for_update(no_key=True).get(pk=task.tree_id)
+        lock_families([task.tree_id], copies=False)
+        task = task_for_read(user, task_id)  # as it is now
     return Source(task.tree, task.pk.hex, source_tasks(task.tree_id), source_edges(task.tree_id))
 
 

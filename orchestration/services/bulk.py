@@ -18,6 +18,7 @@ from orchestration.domain.operations import OPEN, Bulk, Kind, OperationState
 from orchestration.models import BulkOperation, Run, Tree
 from orchestration.selectors.bulk import BulkPreview, operation_for_read
 from orchestration.services import audit
+from orchestration.services.locking import lock_families
 
 STEP = 20  # items of one transaction
 STEP_S = 0.15  # after this long a transaction ends: others want to write too
@@ -119,6 +120,8 @@ def _work(operation: BulkOperation, actor: User, perform: Perform) -> None:
     """The next items, until it takes too long. Each has an audit entry of its own."""
     begun = time.monotonic()
     here = operation.ids[operation.done : operation.done + STEP]
+    trees = here if operation.kind == Kind.TREES else Run.objects.filter(pk__in=here).values_list("tree_id", flat=True)
+    lock_families(trees, copies=operation.action == Bulk.DELETE)
     names = _names(operation, here)
     for item in here:
         message = _message(perform, actor, operation, item)

@@ -13,6 +13,7 @@ from orchestration.domain.json_gate import safe_text
 from orchestration.domain.outline_edit import Array
 from orchestration.models import DraftStep, Tree, TreeDraft
 from orchestration.selectors.access import require_create, tree_for_write
+from orchestration.services.locking import lock_tree
 
 MAX_STEPS = 50
 MIN_STEPS = 5
@@ -29,8 +30,12 @@ def drafts_of(user: User) -> list[TreeDraft]:
 
 def draft_for(user: User, draft_id: int, *, lock: bool = False) -> TreeDraft:
     """The draft of *user*. Raises NotFound, whoever else owns it. *lock*: until the transaction ends."""
-    drafts = TreeDraft.objects.select_for_update(of=("self",)) if lock else TreeDraft.objects.all()
-    draft = drafts.select_related("tree").filter(owner=user, pk=draft_id).first()
+    drafts = TreeDraft.objects.filter(owner=user, pk=draft_id)
+    if lock:
+        if tree_id := drafts.values_list("tree_id", flat=True).first():
+            lock_tree(tree_id)
+        drafts = drafts.select_for_update(of=("self",))
+    draft = drafts.select_related("tree").first()
     if draft is None:
         raise NotFound("there is no such draft: it may be saved or discarded already")
     return draft
@@ -52,6 +57,7 @@ def draft_of_tree(*, user: User, tree_id: int, array: Array) -> TreeDraft:
     Raises NotFound, Forbidden, Conflict (archived). A draft without edits follows the tree.
     """
     tree = tree_for_write(user, tree_id)
+    lock_tree(tree.pk)
     if tree.archived_at is not None:
         raise Conflict(f"'{tree.name}' is archived and frozen: copy it to get one that you can change", code="archived")
     kept = TreeDraft.objects.filter(owner=user, tree=tree).select_related("tree").first()

@@ -42,7 +42,10 @@ def claim(*, user: Any, key: str, fingerprint: str) -> IdempotencyKey | Remember
     Raises Conflict (idempotency_conflict) when another request had the key. Call it in the transaction of the action:
     a second request with the key then waits until the first has ended, and a refused one frees the key.
     """
-    IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    old = IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT)
+    IdempotencyKey.objects.filter(
+        pk__in=old.select_for_update(skip_locked=True).values("pk")
+    ).delete()  # waits for nobody
     row, new = IdempotencyKey.objects.get_or_create(
         user=user, key=key, defaults={"fingerprint": fingerprint, "created_at": timezone.now()}
     )

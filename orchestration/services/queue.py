@@ -9,10 +9,11 @@ from django.db import transaction
 
 from orchestration.domain.errors import AlreadyFinished, Conflict, Invalid, Problem
 from orchestration.domain.states import TERMINAL, Status
-from orchestration.models import Run, Task, Tree
+from orchestration.models import Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
 from orchestration.services import audit, transitions_verbs
+from orchestration.services.locking import lock_active_run
 
 PRIORITIES = range(4)
 MAX_PARALLEL = 10_000
@@ -28,8 +29,8 @@ def task_prioritise(*, user: Any, task_id: UUID | str, priority: int) -> Task:
         raise Invalid([Problem("priority", "use 0 urgent, 1 high, 2 normal or 3 low", "out_of_range")])
     with transaction.atomic():
         tree_id = access.task_for_run(user, task_id).tree_id
-        run = Run.objects.select_for_update().filter(tree=tree_id, status=Status.IN_PROGRESS.value).first()
-        task = Task.objects.select_related("tree").get(pk=task_id)
+        run = lock_active_run(tree_id)
+        task = access.task_for_run(user, task_id)  # as it is now
         if task.tree.archived_at is not None:
             raise Conflict("an archive is frozen: copy it to change it", code="archived")
         if run is not None and task.run_id == run.pk and (task.status in TERMINAL or task.status == Status.IN_PROGRESS):

@@ -12,11 +12,12 @@ from django.utils import timezone
 from orchestration.domain.errors import AlreadyFinished, AlreadyRunning, Conflict, Invalid, Problem
 from orchestration.domain.json_gate import text_problem
 from orchestration.domain.rerun import Decision, PlanTask, plan
-from orchestration.domain.states import TERMINAL, Mode, Status
+from orchestration.domain.states import TERMINAL, Mode
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
 from orchestration.services import audit, transitions_verbs
+from orchestration.services.locking import lock_active_run, lock_run, lock_tree
 from orchestration.services.run_overrides import check_overrides
 
 MAX_REASON = 500  # characters
@@ -41,7 +42,7 @@ def run_start(
     """
     with transaction.atomic():
         access.tree_for_run(user, tree_id)
-        tree = Tree.objects.select_for_update().get(pk=tree_id)
+        tree = lock_tree(tree_id)
         previous = Run.objects.filter(tree=tree).order_by("-number").first()
         _forbid_start(tree, previous)
         scope = _scope(tree, mode, chosen)
@@ -94,7 +95,7 @@ def run_cancel(*, user: Any, run_id: int, reason: str = "") -> Run:
     reason = _clean_reason(reason)
     with transaction.atomic():
         access.run_for_cancel(user, run_id)
-        run = Run.objects.select_for_update().get(pk=run_id)
+        run = lock_run(run_id)
         if run.status in TERMINAL:
             raise AlreadyFinished(f"run #{run.number} is already {run.status}, nothing to cancel")
         if run.cancel_requested_at is None:
@@ -115,8 +116,8 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
     reason = _clean_reason(reason)
     with transaction.atomic():
         task = access.task_for_cancel(user, task_id)
-        run = Run.objects.select_for_update().filter(tree=task.tree_id, status=Status.IN_PROGRESS.value).first()
-        task.refresh_from_db()
+        run = lock_active_run(task.tree_id)
+        task = access.task_for_cancel(user, task_id)  # as it is now
         if task.status in TERMINAL and not (subtree and run is not None):
             raise AlreadyFinished(f"task '{task.name}' is already {task.status}, cannot cancel")
         if run is None or task.run_id != run.pk:

@@ -12,6 +12,7 @@ from orchestration.models import TreeShare
 from orchestration.selectors.access import tree_for_write
 from orchestration.selectors.doors import share_of
 from orchestration.services import audit
+from orchestration.services.locking import lock_tree
 
 MAX_SHARES = 500  # per tree
 RIGHTS = tuple(right for right, _ in TreeShare.RIGHTS)
@@ -24,6 +25,7 @@ def share_set(*, user: Any, tree_id: int, username: str, right: str, ip: str = "
     Raises NotFound, Forbidden (not the owner), Invalid (username, right). Effects: the share, an audit entry.
     """
     tree = tree_for_write(user, tree_id)
+    lock_tree(tree.pk)
     if right not in RIGHTS:
         raise Invalid([Problem("right", f"use one of {', '.join(RIGHTS)}", "invalid_choice")])
     shares = TreeShare.objects.filter(tree=tree)

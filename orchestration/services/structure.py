@@ -18,7 +18,9 @@ from orchestration.domain.json_gate import safe_text
 from orchestration.domain.spec import TaskSpec, TreeSpec
 from orchestration.domain.states import Origin
 from orchestration.models import Attempt, Dependency, Task, Tree
+from orchestration.selectors.access import tree_for_write
 from orchestration.services import audit
+from orchestration.services.locking import lock_families
 from orchestration.services.rows import db_time, db_uuid, db_uuids, insert_rows
 from orchestration.services.trees import DEPENDENCY_FIELDS, TASK_FIELDS, dependency_rows, task_rows, tree_for_edit
 
@@ -81,6 +83,7 @@ def tree_redefine(*, user: User, tree_id: int, version: int, spec: TreeSpec) -> 
     Effects: removed tasks and their attempts are gone, dependencies replaced; a few statements, whatever the size.
     *spec* is trusted: make it with a builder, with the ids of the tasks that stay.
     """
+    lock_families([tree_for_write(user, tree_id).pk], copies=True)
     tree = tree_for_edit(user, tree_id)
     now = timezone.now()
     values = {"name": spec.name, "task_count": len(spec.tasks), "updated_at": now}

@@ -158,7 +158,7 @@ class Transitions:
     def _synchronise(self, applied: Applied, now: datetime, *, sweep: bool) -> None:
         """Lock the active runs and read again those that somebody else has changed (or that nobody moves)."""
         with connection.cursor() as cursor:
-            lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+            lock = " FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
             cursor.execute(LOCK_ACTIVE + lock)
             active = dict(cursor.fetchall())
             if sweep:

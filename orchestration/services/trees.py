@@ -21,6 +21,7 @@ from orchestration.executors.validation import schema_problems
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read, tree_for_write
 from orchestration.services import audit
+from orchestration.services.locking import lock_families, lock_tree
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 
 TASK_FIELDS = (
@@ -211,7 +212,7 @@ def _checked(task: Task, changes: Mapping[str, Any]) -> dict[str, Any]:
 def tree_for_edit(user: User, tree_id: int) -> Tree:
     """The tree, locked until the transaction ends. Raises NotFound, Forbidden, AlreadyRunning, Conflict (archived)."""
     tree = tree_for_write(user, tree_id)
-    Tree.objects.select_for_update().get(pk=tree.pk)
+    lock_tree(tree.pk)
     if tree.archived_at is not None:
         raise Conflict(f"'{tree.name}' is archived and frozen: copy it to get one that you can change", code="archived")
     run = Run.objects.filter(tree=tree, status=Status.IN_PROGRESS).first()
@@ -229,6 +230,7 @@ def tree_delete(*, user: User, tree_id: int) -> None:
     Conflict: the tree is archived, or tasks of other trees are links to its tasks.
     Effects: one DELETE per table, whatever the size; copies stay and lose their lineage, originals `has_references`.
     """
+    lock_families([tree_for_write(user, tree_id).pk], copies=True)
     tree = tree_for_edit(user, tree_id)
     links = Task.objects.filter(linked_attempt__task__tree=tree).exclude(tree=tree)
     if holder := links.select_related("tree").first():
@@ -239,8 +241,8 @@ def tree_delete(*, user: User, tree_id: int) -> None:
         for statement in DELETE_PARTS:
             cursor.execute(statement, [tree.pk])
     details = {"name": tree.name, "tasks": tree.task_count, "runs": tree.run_count, "owner": tree.owner_id}
-    audit.act(actor=user, action="tree.delete", target=f"tree:{tree.pk}", details=details)
     tree.delete()
+    audit.act(actor=user, action="tree.delete", target=f"tree:{tree_id}", details=details)
 
 
 def _forget_references(tree: Tree) -> None:

@@ -22,6 +22,7 @@ from orchestration.models.trigger import PROOFS, USES
 from orchestration.selectors.access import tree_for_write
 from orchestration.selectors.triggers import trigger_of
 from orchestration.services import audit
+from orchestration.services.locking import lock_tree
 
 MAX_NAME = 100
 MAX_TRIGGERS = 50  # per tree
@@ -101,7 +102,7 @@ def trigger_delete(*, user: Any, tree_id: int, trigger_id: int, ip: str = "") ->
 
 def _tree(user: Any, tree_id: int) -> Tree:
     tree = tree_for_write(user, tree_id)
-    Tree.objects.select_for_update().get(pk=tree.pk)
+    lock_tree(tree.pk)
     return tree
 
 

@@ -22,6 +22,7 @@ from orchestration.publishing import publisher
 from orchestration.selectors.access import tree_for_write
 from orchestration.selectors.webhooks import delivery_for_read, require_webhooks, webhook_for_write
 from orchestration.services import audit
+from orchestration.services.locking import lock_tree
 from orchestration.services.webhook_secrets import SHOWN, secret_new
 
 MAX_WEBHOOKS = 50  # per owner
@@ -40,6 +41,8 @@ def webhook_create(
     """
     require_webhooks(user)
     tree = None if tree_id is None else tree_for_write(user, tree_id)
+    if tree is not None:
+        lock_tree(tree.pk)
     _check({"name": name, "url": url, "events": events})
     owner = user if tree is None else tree.owner
     if Webhook.objects.filter(owner=owner).count() >= MAX_WEBHOOKS:

@@ -24,6 +24,7 @@ from orchestration.selectors import access, api_rows
 from orchestration.selectors.api_lists import GENERAL, page_of, read_query
 from orchestration.selectors.trees import active_run
 from orchestration.services import audit
+from orchestration.services.locking import lock_families
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.trees import tree_delete
 
@@ -60,6 +61,8 @@ class TreeBulk(ApiView):
         action = f"tree.bulk.{asked['action']}"
 
         def do() -> Done:
+            seen = access.trees_for_read(self.user).filter(pk__in=ids).values_list("pk", flat=True)
+            lock_families(seen, copies=asked["action"] == "delete")
             items = [self._one(asked, tree_id) for tree_id in ids]
             done = sum(item["ok"] for item in items)
             counts = {"preview": asked["preview"], "done": done, "refused": len(items) - done, "more": more}

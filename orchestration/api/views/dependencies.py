@@ -16,6 +16,7 @@ from orchestration.domain.errors import Invalid, Problem
 from orchestration.models import Dependency, Task
 from orchestration.selectors import access, api_rows
 from orchestration.services.dependencies import dependency_add, dependency_change, dependency_of, dependency_remove
+from orchestration.services.locking import lock_tree_of
 
 
 def dependency_done(dependency: Dependency, **details: Any) -> Done:
@@ -29,7 +30,8 @@ def dependency_done(dependency: Dependency, **details: Any) -> Done:
 def match(task_id: UUID, expected: int | None) -> None:
     """Raises PreconditionFailed unless the task has the version that If-Match names."""
     if expected is not None:
-        require_match(expected, Task.objects.select_for_update().get(pk=task_id).version, "task")
+        lock_tree_of(task_id)
+        require_match(expected, Task.objects.values_list("version", flat=True).get(pk=task_id), "task")
 
 
 class TaskDependencies(ApiView):

@@ -16,6 +16,7 @@ from orchestration.domain.errors import Invalid, NotFound, Problem
 from orchestration.domain.task_fields import got
 from orchestration.models import Attempt, Task
 from orchestration.selectors import access, api_rows
+from orchestration.services.locking import lock_tree_of
 from orchestration.services.queue import task_prioritise
 from orchestration.services.runs import task_cancel
 from orchestration.services.trees import task_update
@@ -59,7 +60,8 @@ class TaskDetail(ApiView):
             raise Invalid([Problem("version", message, "required")])
 
         def do() -> Done:
-            now = Task.objects.select_for_update().get(pk=task_id).version
+            lock_tree_of(task_id)
+            now = access.task_for_read(self.user, task_id).version
             require_match(expected, now, "task")
             changed = task_update(
                 user=self.user, task_id=task_id, version=now if version is None else version, changes=changes

@@ -22,6 +22,7 @@ from orchestration.models import Tree
 from orchestration.selectors import access, api_rows
 from orchestration.selectors.api_lists import Unfit, flag
 from orchestration.services import throttle
+from orchestration.services.locking import lock_tree
 from orchestration.services.queue import tree_limit
 from orchestration.services.trees import tree_create, tree_delete, tree_label, tree_rename
 
@@ -97,7 +98,7 @@ class TreeDetail(ApiView):
 
     def _change(self, tree_id: int, changes: dict[str, Any], expected: int | None) -> Done:
         user = self.user
-        tree = Tree.objects.select_for_update().get(pk=tree_id)
+        tree = lock_tree(tree_id)
         require_match(expected, tree.version, "tree")
         if changes.get("version", tree.version) != tree.version:
             message = f"the tree was changed meanwhile (now version {tree.version}): reload, then change it again"
