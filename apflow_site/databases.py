@@ -13,6 +13,7 @@ EXAMPLES = "write postgres://user:password@host:5432/name or sqlite:///path/of/f
 POSTGRES = frozenset({"postgres", "postgresql"})
 WAIT_S = 20  # for a lock of SQLite, and for a free connection of the pool
 CONNECT_S = "10"
+LOCK_WAIT = f"-c lock_timeout={WAIT_S}s"
 # what libpq understands; others would be refused at the first query, without the name of the variable
 OPTIONS = frozenset({
     "application_name", "channel_binding", "connect_timeout", "gssencmode", "keepalives", "keepalives_count",
@@ -81,7 +82,8 @@ def _postgresql(name: str, place: dict[str, str], options: dict[str, Any], pool:
 
 
 def _options(query: str) -> dict[str, Any]:
-    options = {"application_name": "apflow", "connect_timeout": CONNECT_S} | dict(parse_qsl(query))
+    options: dict[str, Any] = {"application_name": "apflow", "connect_timeout": CONNECT_S, "options": LOCK_WAIT}
+    options |= parse_qsl(query, keep_blank_values=True)
     unknown = sorted(options.keys() - OPTIONS)
     if unknown:
         raise ImproperlyConfigured(f"{VARIABLE}: unknown option '{unknown[0][:40]}': use {', '.join(sorted(OPTIONS))}")

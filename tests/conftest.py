@@ -8,7 +8,9 @@ import shutil
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import TransactionTestCase
 
 from orchestration.models import Tree
@@ -16,6 +18,8 @@ from orchestration.roles import roles_install
 from tests.support_audit import forget_audit
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+CUT_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 E2E_REMEDY = "install it with: .venv/bin/python -m pip install --require-hashes -r requirements-e2e.lock"
 CHROMIUM_REMEDY = "install it with: apt-get install chromium"
 
@@ -40,6 +44,15 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if missing and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """At the end nobody else has the database open: a thread of asgiref lives as long as the process."""
+    yield
+    if settings.POSTGRES:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(CUT_OTHERS)
 
 
 def _transactional(request) -> bool:

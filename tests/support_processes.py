@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from functools import cache
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
+from django.db import connection
 
-from tests.support_postgres import new_database
+from tests.support_postgres import new_database, shared
 
 
 def database_of(data_dir: Path | str) -> dict[str, str]:
     """Environment of every process that works on *data_dir*: on PostgreSQL the address of one database for it."""
-    return _database_of(str(data_dir)) if getattr(settings, "POSTGRES", False) else {}
+    return _database_of(str(data_dir)) if settings.POSTGRES else {}
+
+
+def this_database() -> dict[str, str]:
+    """Environment of a process that works on the test's own database."""
+    name = connection.settings_dict["NAME"]
+    return {"DATABASE_URL": shared().url(str(name)) if settings.POSTGRES else f"sqlite:///{name}"}
+
+
+def asked(data_dir: Path | str, query: str) -> list[tuple]:
+    """The rows of *query* in the database of the processes that work on *data_dir*, once it has its tables."""
+    if settings.POSTGRES:
+        with psycopg.connect(database_of(data_dir)["DATABASE_URL"]) as opened:
+            return opened.execute(query.encode()).fetchall()
+    with contextlib.closing(sqlite3.connect(Path(data_dir) / "apflow.sqlite3")) as file:
+        return file.execute(query).fetchall()
 
 
 @cache

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from orchestration.cli.__main__ import run
+from tests.support_processes import database_of
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
@@ -48,7 +49,7 @@ class Served:
 def served(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("served"), free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("APFLOW", "DJANGO_", "PYTEST_"))}
-    environ = kept | {"APFLOW_DATA_DIR": str(folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL"}
+    environ = kept | {"APFLOW_DATA_DIR": str(folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL"} | database_of(folder)
     with (folder / "up.log").open("wb") as log:
         command = [sys.executable, "manage.py", "up", "--port", str(port)]
         process = subprocess.Popen(

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -16,9 +15,10 @@ import pytest
 from rich.console import Console
 
 from orchestration.domain.states import Status
-from orchestration.engine.lock import EngineLock
+from orchestration.engine.lock import FileLock
 from orchestration.management.run_screen import drawn, plain
 from orchestration.selectors.results import Glance
+from tests.support_processes import asked, database_of
 
 ROOT = Path(__file__).resolve().parents[2]
 END_S = 60
@@ -28,6 +28,7 @@ COUNTS = {"total": 4, "pending": 1, "running": 1, "completed": 1, "failed": 1, "
 def start(data_dir, *arguments):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("APFLOW_", "PYTEST_"))}
     environ = kept | {"APFLOW_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "apflow_site.settings"}
+    environ |= database_of(data_dir)
     return subprocess.Popen(
         [sys.executable, "manage.py", *map(str, arguments)],
         cwd=ROOT,
@@ -62,13 +63,12 @@ def file(tmp_path):
     return write
 
 
-def wait_for_run(database, *, number, process):
+def wait_for_run(data_dir, *, number, process):
     deadline = time.monotonic() + END_S
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        while connection.execute("SELECT count(*) FROM orchestration_run").fetchone()[0] < number:
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.05)
+    while asked(data_dir, "SELECT count(*) FROM orchestration_run") < [(number,)]:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
 
 
 def simulate(name, **inputs):
@@ -156,11 +156,11 @@ def test_with_a_server_it_leaves_the_work_to_the_server(tmp_path, file):
     path = file({"name": "root"}, simulate("one", duration_s=0.3))
     code, _, err = run_tree(data_dir, path)
     assert code == 0, err
-    lock = EngineLock(data_dir)
+    lock = FileLock(data_dir)
     lock.acquire()  # as a server would
     waiting = start(data_dir, "run_tree", path, "--json")
     try:
-        wait_for_run(data_dir / "apflow.sqlite3", number=2, process=waiting)
+        wait_for_run(data_dir, number=2, process=waiting)
         lock.release()
         code, _, err = run_tree(data_dir, path)  # this one's engine does both
         assert code == 0, err

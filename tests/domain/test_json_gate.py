@@ -2,6 +2,7 @@
 
 import json
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,8 @@ def test_what_passes_comes_back_the_same(value):
     text = check_json(value, max_bytes=LIMIT)
     assert parse_json(text, max_bytes=LIMIT) == value
     assert parse_json(text.encode(), max_bytes=LIMIT) == value
-    assert text == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    assert compact(json.loads(text)) == compact(value)  # keys in their order
 
 
 @given(

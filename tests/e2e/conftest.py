@@ -17,6 +17,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support_processes import database_of
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
 BROWSER = ("chromium", "chromium-browser", "google-chrome")
@@ -50,7 +52,11 @@ class Server:
         kept = {
             key: value for key, value in os.environ.items() if not key.startswith(("APFLOW_", "DJANGO_", "PYTEST_"))
         }
-        return kept | {"APFLOW_DATA_DIR": str(self.folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL"}
+        return (
+            kept
+            | {"APFLOW_DATA_DIR": str(self.folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL"}
+            | database_of(self.folder)
+        )
 
     def up(self) -> None:
         """Start, and wait until it answers and runs tasks."""

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 
 import pytest
-from django.db import connection, connections
 
 from orchestration.engine import writer
 from orchestration.engine.embedded import EngineHeld
@@ -16,6 +14,7 @@ from tests.engine.support import EngineThread, ended, kinds, registered, status_
 from tests.factories import make_tree, make_user, task, task_named
 from tests.support_faults import unstorable_attempts
 from tests.support_fold import verify
+from tests.support_locks import impatient, no_writes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,16 +204,12 @@ def test_a_stopped_engine_gives_back_what_it_ran_and_no_try_is_used(tmp_path, st
 
 
 def test_a_locked_database_delays_but_loses_nothing(tmp_path, start, monkeypatch):
-    monkeypatch.setitem(connections.settings["default"]["OPTIONS"], "timeout", 0.05)
     tree = make_tree(group(), *(task(f"t{n}", executor="simulate", inputs={"duration_s": 0.05}) for n in range(20)))
     run = start(tree)
-    with EngineThread(tmp_path) as thread:
+    with impatient(monkeypatch), EngineThread(tmp_path) as thread:
         until(lambda: Attempt.objects.exists(), "a start")
-        other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None, timeout=20)
-        other.execute("BEGIN IMMEDIATE")
-        until(lambda: thread.engine.degraded, "that the engine says it cannot write")
-        other.execute("ROLLBACK")
-        other.close()
+        with no_writes():
+            until(lambda: thread.engine.degraded, "that the engine says it cannot write")
         assert ended(run).status == "completed"
         until(lambda: not thread.engine.degraded, "the recovery")
     assert run.completed == 21

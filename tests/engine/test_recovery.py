@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,13 +16,12 @@ from orchestration.services.runs import run_start, task_cancel
 from tests.engine.support import EngineThread, ended, registered, status_of, until
 from tests.factories import make_tree, make_user, task, task_named
 from tests.support_fold import verify
+from tests.support_processes import this_database
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault]
 
 ENGINE = """
 import asyncio, sys, pathlib
-from django.conf import settings
-settings.DATABASES["default"]["NAME"] = sys.argv[1]
 import django
 django.setup()
 from orchestration.engine.embedded import EmbeddedEngine
@@ -36,7 +36,7 @@ class Crashes(Executor):
 registry.register(Crashes())
 
 async def main():
-    await EmbeddedEngine(directory=pathlib.Path(sys.argv[2])).start()
+    await EmbeddedEngine(directory=pathlib.Path(sys.argv[1])).start()
     await asyncio.sleep(600)
 
 asyncio.run(main())
@@ -55,8 +55,8 @@ class Once(Executor):
 
 
 def doomed_engine(directory):
-    command = [sys.executable, "-c", ENGINE, str(connection.settings_dict["NAME"]), str(directory)]
-    return subprocess.Popen(command, cwd=settings.BASE_DIR)
+    command = [sys.executable, "-c", ENGINE, str(directory)]
+    return subprocess.Popen(command, cwd=settings.BASE_DIR, env=os.environ | this_database())
 
 
 def kill(process):

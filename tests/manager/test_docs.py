@@ -10,9 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from django.db import connection
-
 from orchestration.manager import TaskManager, TaskTreeNode, create_session
+from tests.support_processes import database_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = re.findall(r"```python\n(.*?)```", (ROOT / "docs/python-api.md").read_text(), re.S)
@@ -22,16 +21,12 @@ def script():
     return next(text for text in EXAMPLES if text.startswith("# script"))
 
 
-def copy_database(path):
-    connection.close()  # VACUUM wants to be alone in its transaction
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM INTO %s", [str(path)])
-
-
 def test_the_script_runs_as_a_program(transactional_db, tmp_path):
-    copy_database(tmp_path / "apflow.sqlite3")
     (tmp_path / "pipeline.py").write_text(script())
     environment = {**os.environ, "APFLOW_DATA_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment |= database_of(tmp_path)
+    migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, env=environment, cwd=ROOT, timeout=90, check=True)
     done = subprocess.run(
         [sys.executable, str(tmp_path / "pipeline.py")],
         capture_output=True, text=True, timeout=60, env=environment, cwd=ROOT, check=False,

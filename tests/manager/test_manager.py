@@ -20,6 +20,7 @@ from orchestration.executors import registry
 from orchestration.manager import TaskManager, TaskTreeNode, create_session
 from orchestration.models import Attempt, Run, Task, Tree
 from tests.factories import make_user
+from tests.support_processes import database_of
 
 CONF = Conf(async_slots=10, process_slots=2, shutdown_s=0.2, grace_s=0.5)
 WAIT_S = 20
@@ -289,6 +290,7 @@ def test_executors_of_an_app_of_your_own_run_in_child_processes(transactional_db
     assert registry.find("fetch_data") is None
     path = os.pathsep.join([str(settings.BASE_DIR), str(tmp_path)])
     environment = {**os.environ, "APFLOW_DATA_DIR": str(tmp_path), "APFLOW_APPS": "shop", "PYTHONPATH": path}
+    environment |= database_of(tmp_path)
     migrate = [sys.executable, "-m", "django", "migrate", "--verbosity", "0"]
     for command in (migrate, [sys.executable, str(tmp_path / "own.py")]):
         done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment, check=False)

@@ -113,7 +113,7 @@ def test_doctor_finds_a_healthy_installation_and_a_broken_one(tree, capsys):
     for name in ("python", "database", "triggers", "event log", "audit log", "stuck runs", "clock"):
         assert found[name]["state"] == "ok", found[name]
     with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER guard_event")
+        guards.uninstall(connection)
         cursor.execute("DELETE FROM orchestration_event WHERE seq = 2")
     try:
         code, text = told(capsys, "doctor", json=True)
