@@ -74,7 +74,7 @@ def _before(row: Task, run: Run, attempts: list[Attempt]) -> Seen:
 
 def _fold(story: Story, event: Event) -> None:
     kind, data = event.kind, event.data
-    if kind == "late_result":
+    if kind in {"late_result", "task_changed"}:  # they change no state
         return
     assert story.status == "in_progress", f"{kind} after the end of the run"
     if event.task_id is None:

@@ -13,7 +13,7 @@ from orchestration.models import Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
 from orchestration.services import audit, transitions_verbs
-from orchestration.services.locking import lock_active_run
+from orchestration.services.locking import lock_active_run, lock_tree
 
 PRIORITIES = range(4)
 MAX_PARALLEL = 10_000
@@ -29,6 +29,7 @@ def task_prioritise(*, user: Any, task_id: UUID | str, priority: int) -> Task:
         raise Invalid([Problem("priority", "use 0 urgent, 1 high, 2 normal or 3 low", "out_of_range")])
     with transaction.atomic():
         tree_id = access.task_for_run(user, task_id).tree_id
+        lock_tree(tree_id)
         run = lock_active_run(tree_id)
         task = access.task_for_run(user, task_id)  # as it is now
         if task.tree.archived_at is not None:
@@ -52,7 +53,7 @@ def tree_limit(*, user: Any, tree_id: int, max_parallel: int) -> Tree:
     if isinstance(max_parallel, bool) or not 0 <= max_parallel <= MAX_PARALLEL:
         raise Invalid([Problem("max_parallel", f"use a whole number 0..{MAX_PARALLEL}; 0 = no limit", "out_of_range")])
     with transaction.atomic():
-        tree = access.tree_for_write(user, tree_id)
+        tree = lock_tree(access.tree_for_write(user, tree_id).pk)
         if tree.archived_at is not None:
             raise Conflict("an archive is frozen: copy it to change it", code="archived")
         details = {"before": tree.max_parallel, "after": max_parallel}

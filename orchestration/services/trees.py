@@ -134,7 +134,7 @@ def tree_rename(*, user: User, tree_id: int, name: str) -> Tree:
 @transaction.atomic
 def tree_label(*, user: User, tree_id: int, labels: list[str]) -> Tree:
     """The tree with *labels* in place of those it had; allowed at any time. Raises NotFound, Forbidden, Invalid."""
-    tree = tree_for_write(user, tree_id)
+    tree = lock_tree(tree_for_write(user, tree_id).pk)
     problems: list[Problem] = []
     before = tree.labels
     tree.labels = check_labels(labels, "labels", problems)
