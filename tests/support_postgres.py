@@ -40,7 +40,7 @@ SETTINGS = {
     "max_wal_senders": "0",
     "checkpoint_timeout": "1h",
     "autovacuum_naptime": "10s",
-    "log_min_messages": "fatal",
+    "log_min_messages": "error",
     "deadlock_timeout": "200ms",
 }
 START_S = 60.0

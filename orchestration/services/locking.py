@@ -11,10 +11,10 @@ Whoever waited looks again: what was read before may have been changed or delete
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 
 from orchestration.domain.errors import NotFound
@@ -58,10 +58,19 @@ def lock_families(tree_ids: Iterable[int], *, copies: bool) -> None:
     them. Their tasks can be changed then, in any order. Effects: locks until the transaction ends."""
     if not connection.features.has_select_for_update:
         return
-    wanted, locked = set(tree_ids), set[int]()
-    while not (family := _families(wanted, copies=copies)) <= locked:  # one more may have come while we waited
-        _lock_all(family)
-        locked |= family
+    wanted = set(tree_ids)
+    family = _families(wanted, copies=copies)
+    while True:
+        savepoint = transaction.savepoint_create()
+        list(Tree.objects.select_for_update(no_key=True).filter(pk__in=family).order_by("pk").values_list("pk"))
+        grown = _families(wanted, copies=copies)
+        if grown <= family:
+            break
+        transaction.savepoint_rollback(savepoint)  # one was made while we waited: give all back, take all in order
+        family = grown
+    transaction.savepoint_commit(savepoint)
+    active = Run.objects.filter(tree__in=family, status=Status.IN_PROGRESS.value)
+    list(active.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _families(tree_ids: set[int], *, copies: bool) -> set[int]:
@@ -72,9 +81,3 @@ def _families(tree_ids: set[int], *, copies: bool) -> set[int]:
         trees = Tree.objects.filter(Q(original__in=tree_ids) | Q(pk__in=from_these))
         found.update(trees.values_list("pk", flat=True))
     return found
-
-
-def _lock_all(ids: Collection[int]) -> None:
-    list(Tree.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk").values_list("pk"))
-    active = Run.objects.filter(tree__in=ids, status=Status.IN_PROGRESS.value)
-    list(active.select_for_update(no_key=True).order_by("pk").values_list("pk"))
