@@ -8,26 +8,26 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-from django.conf import settings
 from django.db import connection
 
+from tests.settings import POSTGRES
 from tests.support_postgres import new_database, shared
 
 
 def database_of(data_dir: Path | str) -> dict[str, str]:
     """Environment of every process that works on *data_dir*: on PostgreSQL the address of one database for it."""
-    return _database_of(str(data_dir)) if settings.POSTGRES else {}
+    return _database_of(str(data_dir)) if POSTGRES else {}
 
 
 def this_database() -> dict[str, str]:
     """Environment of a process that works on the test's own database."""
     name = connection.settings_dict["NAME"]
-    return {"DATABASE_URL": shared().url(str(name)) if settings.POSTGRES else f"sqlite:///{name}"}
+    return {"DATABASE_URL": shared().url(str(name)) if POSTGRES else f"sqlite:///{name}"}
 
 
 def asked(data_dir: Path | str, query: str) -> list[tuple]:
     """The rows of *query* in the database of the processes that work on *data_dir*, once it has its tables."""
-    if settings.POSTGRES:
+    if POSTGRES:
         with psycopg.connect(database_of(data_dir)["DATABASE_URL"]) as opened:
             return opened.execute(query.encode()).fetchall()
     with contextlib.closing(sqlite3.connect(Path(data_dir) / "apflow.sqlite3")) as file:

@@ -101,12 +101,13 @@ def _converter(field: Field[Any, Any]) -> Callable[[Any], Any] | None:
     """From what SQLite stores to what PostgreSQL takes; JSON is text on both."""
     while field.is_relation and field.related_model is not None:
         field = field.target_field  # type: ignore[attr-defined]
-    return {
+    converters: dict[str, Callable[[Any], Any]] = {
         "UUIDField": UUID,
         "BooleanField": bool,
         "DateTimeField": _time,
         "BinaryField": bytes,
-    }.get(field.get_internal_type())
+    }
+    return converters.get(field.get_internal_type())
 
 
 def _time(value: Any) -> datetime:

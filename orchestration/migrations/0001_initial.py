@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ("position", models.PositiveIntegerField()),
                 ("depth", models.PositiveIntegerField(default=0)),
-                ("name", models.CharField(max_length=255)),
+                ("name", orchestration.models.fields.NameField(max_length=255)),
                 ("executor", models.CharField(blank=True, default="", max_length=100)),
                 ("priority", models.PositiveSmallIntegerField(default=2)),
                 ("inputs", orchestration.models.fields.JsonField(blank=True, default=dict)),
@@ -267,7 +267,7 @@ class Migration(migrations.Migration):
             name="Tree",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(max_length=255)),
+                ("name", orchestration.models.fields.NameField(max_length=255)),
                 ("labels", orchestration.models.fields.JsonField(blank=True, default=list)),
                 (
                     "origin_type",

@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("page", models.CharField(max_length=8)),
-                ("name", models.CharField(max_length=60)),
+                ("name", orchestration.models.fields.NameField(max_length=60)),
                 ("query", models.CharField(blank=True, default="", max_length=600)),
                 ("is_default", models.BooleanField(default=False)),
                 (

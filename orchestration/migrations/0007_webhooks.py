@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             name="Webhook",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", models.CharField(blank=True, default="", max_length=100)),
+                ("name", orchestration.models.fields.NameField(blank=True, default="", max_length=100)),
                 ("url", models.CharField(max_length=2000)),
                 ("events", orchestration.models.fields.JsonField(default=list)),
                 ("seed", models.CharField(max_length=100)),

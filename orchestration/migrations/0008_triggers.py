@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("public_id", models.CharField(max_length=32, unique=True)),
                 ("generation", models.PositiveIntegerField(default=1)),
-                ("name", models.CharField(max_length=100)),
+                ("name", orchestration.models.fields.NameField(max_length=100)),
                 (
                     "proof",
                     models.CharField(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.fields.json import JSONExact, KeyTransform
+from django.db.models.lookups import IContains
 from psycopg import adapters
 from psycopg.types.json import Json
 from psycopg.types.string import TextLoader
 
 # as for jsonb: the text of a value is parsed by whoever needs it, and by few of those who read rows
 adapters.register_loader("json", TextLoader)
+
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+else:
+    _CharField = models.CharField
 
 
 class JsonField(models.JSONField):
@@ -27,6 +34,26 @@ class JsonField(models.JSONField):
 
     def get_transform(self, lookup_name: str) -> Any:
         return _transform(super().get_transform(lookup_name))
+
+
+class NameField(_CharField):
+    """Text that sorts and is searched alike everywhere: by code points, and only ASCII letters have two cases."""
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        parameters: dict[str, Any] = dict(super().db_parameters(connection))
+        if connection.vendor == "postgresql":
+            parameters["collation"] = "C"
+        return parameters
+
+
+@NameField.register_lookup
+class NameContains(IContains):
+    """Both sides with the field's collation: the text that is looked for has none of its own."""
+
+    def as_postgresql(self, compiler: Any, connection: BaseDatabaseWrapper) -> Any:
+        left, left_values = self.process_lhs(compiler, connection)
+        right, right_values = self.process_rhs(compiler, connection)
+        return f'UPPER({left} COLLATE "C") LIKE UPPER({right} COLLATE "C")', (*left_values, *right_values)
 
 
 @JsonField.register_lookup

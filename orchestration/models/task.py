@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from orchestration.domain.states import Origin, Status
 from orchestration.models.choices import ORIGIN_CHOICES, ORIGIN_VALUES, STATUS_CHOICES, STATUS_VALUES
-from orchestration.models.fields import JsonField
+from orchestration.models.fields import JsonField, NameField
 
 
 class Task(models.Model):
@@ -23,7 +23,7 @@ class Task(models.Model):
     position = models.PositiveIntegerField()  # place in the outline (parents before children), 0 = root
     depth = models.PositiveIntegerField(default=0)  # parents above this task
     # definition
-    name = models.CharField(max_length=255)
+    name = NameField(max_length=255)
     executor = models.CharField(max_length=100, blank=True, default="")  # id in the registry; "" = group or draft
     priority = models.PositiveSmallIntegerField(default=2)  # 0 urgent, 1 high, 2 normal, 3 low
     inputs = JsonField(default=dict, blank=True)

@@ -3,6 +3,8 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from orchestration.models.fields import NameField
+
 READ, RUN, ADMIN = "read", "run", "admin"
 SCOPES = (READ, RUN, ADMIN)
 SCOPE_CHOICES = (
@@ -16,7 +18,7 @@ class ApiToken(models.Model):
     """Lets a program act as a user. Only the digest of the secret is stored; the secret is shown once."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=100)
+    name = NameField(max_length=100)
     prefix = models.CharField(max_length=16)  # how the secret begins, to recognise it by
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret, in hex
     scope = models.CharField(max_length=8, choices=SCOPE_CHOICES, default=READ)

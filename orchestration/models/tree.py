@@ -6,13 +6,13 @@ from django.urls import reverse
 
 from orchestration.domain.states import Origin
 from orchestration.models.choices import ORIGIN_CHOICES, ORIGIN_VALUES
-from orchestration.models.fields import JsonField
+from orchestration.models.fields import JsonField, NameField
 
 
 class Tree(models.Model):
     """One root task and everything under it: the unit that is run, copied, linked, archived."""
 
-    name = models.CharField(max_length=255)  # of the root task, kept here for lists and search
+    name = NameField(max_length=255)  # of the root task, kept here for lists and search
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="trees")
     labels = JsonField(default=list, blank=True)
     origin_type = models.CharField(max_length=16, choices=ORIGIN_CHOICES, default=Origin.CREATE.value)

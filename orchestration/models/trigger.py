@@ -4,7 +4,7 @@ from django.db import models
 from django.urls import reverse
 
 from orchestration.domain.triggers import BodyUse, Proof
-from orchestration.models.fields import JsonField
+from orchestration.models.fields import JsonField, NameField
 
 PROOFS, USES = [proof.value for proof in Proof], [use.value for use in BodyUse]
 PROOF_CHOICES = [(value, value) for value in PROOFS]
@@ -18,7 +18,7 @@ class Trigger(models.Model):
     tree = models.ForeignKey("orchestration.Tree", on_delete=models.CASCADE, related_name="triggers")
     public_id = models.CharField(max_length=32, unique=True)  # in its address
     generation = models.PositiveIntegerField(default=1)  # rises when the secret is changed
-    name = models.CharField(max_length=100)
+    name = NameField(max_length=100)
     proof = models.CharField(max_length=16, choices=PROOF_CHOICES, default=Proof.URL.value)
     body = models.CharField(max_length=16, choices=USE_CHOICES, default=BodyUse.NONE.value)
     inputs = JsonField(default=dict, blank=True)  # task id -> names of the inputs that a body sets

@@ -7,7 +7,7 @@ from django.db import models
 from django.urls import reverse
 
 from orchestration.domain.webhooks import DeliveryState
-from orchestration.models.fields import JsonField
+from orchestration.models.fields import JsonField, NameField
 
 STATE_CHOICES = [(state.value, state.value) for state in DeliveryState]
 
@@ -19,7 +19,7 @@ class Webhook(models.Model):
     tree = models.ForeignKey(
         "orchestration.Tree", null=True, blank=True, on_delete=models.CASCADE, related_name="webhooks"
     )  # null = all trees of the owner
-    name = models.CharField(max_length=100, blank=True, default="")
+    name = NameField(max_length=100, blank=True, default="")
     url = models.CharField(max_length=2000)
     events = JsonField(default=list)  # topics
     seed = models.CharField(max_length=100)  # the secret follows from it and the signing key of the installation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -108,7 +109,7 @@ TREES = Listing(
         "id": BY_ID,
         "search": SEARCH,
         "status": choice((*ENDS, NEVER), _newest_status, "State of the newest run"),
-        "label": Filter(words, lambda rows, v: rows.filter(labels__icontains=f'"{v}"'), "Has this label"),
+        "label": Filter(words, lambda rows, v: rows.filter(labels__icontains=json.dumps(v)), "Has this label"),
         "owner": Filter(words, _owner, "Name of the owner"),
         "archived": Filter(
             flag, lambda rows, v: rows.filter(archived_at__isnull=not v), "Archives, or all but them", kind="boolean"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ def trees_matching(user: Any, wanted: TreeFilter) -> QuerySet[Tree]:
     if wanted.mine:
         trees = trees.filter(owner=user)
     if wanted.label:
-        trees = trees.filter(labels__icontains=f'"{wanted.label}"')
+        trees = trees.filter(labels__icontains=json.dumps(wanted.label))
     if wanted.state == "never":
         trees = trees.filter(run_count=0, archived_at=None)
     elif wanted.state == "archived":

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from orchestration.models import Run
 from orchestration.services.runs import run_cancel, run_start
 from tests.engine.support import EngineThread, status_of, until
 from tests.factories import make_tree, task
+from tests.settings import POSTGRES
 from tests.support_postgres import binaries
 from tests.support_processes import database_of
 
@@ -56,7 +56,7 @@ def long_tree():
 
 def restore(copy, data_dir):
     """As docs/operations.md and docs/postgresql.md say. Environment of a process that works on it."""
-    if not settings.POSTGRES:
+    if not POSTGRES:
         copy.rename(data_dir / "apflow.sqlite3")
         return {}
     address = database_of(data_dir)
@@ -99,7 +99,7 @@ def test_a_backup_never_overwrites(tmp_path):
         call_command("backup", str(tmp_path / "missing" / "x"))
 
 
-@pytest.mark.skipif(settings.POSTGRES, reason="looks into a file of SQLite; the test above restores a dump")
+@pytest.mark.skipif(POSTGRES, reason="looks into a file of SQLite; the test above restores a dump")
 def test_a_backup_is_a_whole_database(tmp_path, capsys):
     make_tree(task("only"))
     call_command("backup", str(tmp_path / "it's ok.sqlite3"))
