@@ -7,6 +7,7 @@
   const boxes = () => Array.from(view.querySelectorAll("a.box"));
   const size = () => { const { width, height } = svg().viewBox.baseVal; return [width, height]; };
   const keyOf = (box) => box.id.slice(2);
+  const FAR = 0.3; // below it nobody can read: boxes are plain plates
   let zoom = 1;
 
   /* zoom: the drawing grows, the canvas scrolls; (x, y) is the point of the canvas that stays */
@@ -18,6 +19,7 @@
     const [px, py] = [(x - left) / zoom, (y - top) / zoom];
     svg().setAttribute("width", width * next);
     svg().setAttribute("height", height * next);
+    svg().classList.toggle("far", next < FAR);
     zoom = next;
     view.scrollTo(px * zoom - x, py * zoom - y);
   };
@@ -31,15 +33,20 @@
     view.scrollTo(x - view.clientWidth / 2 + 106 * zoom, y - view.clientHeight / 2 + 24 * zoom);
   };
   const begin = () => {
+    lines = null;
     set(Math.max(0.7, fitting()));
     const first = view.querySelector(".box.here") ?? view.querySelector('.box[data-state="failed"]') ?? view.querySelector('.box[data-state="running"]');
     const shown = first ?? boxes()[0];
     if (shown) centre(shown);
+    for (const box of boxes()) box.setAttribute("tabindex", -1);
     rove(shown);
   };
+  let roving = null;
   const rove = (box) => {
     if (!box) return;
-    for (const other of boxes()) other.setAttribute("tabindex", other === box ? 0 : -1);
+    roving?.setAttribute("tabindex", -1);
+    box.setAttribute("tabindex", 0);
+    roving = box;
   };
   document.addEventListener("click", (event) => steps[event.target.closest("[data-zoom]")?.dataset.zoom]?.());
   view.addEventListener("wheel", (event) => {
@@ -69,9 +76,21 @@
   view.addEventListener("click", (event) => { if (dragged) event.preventDefault(); dragged = false; }, true);
 
   /* keys: left and right along the lines, up and down in the column */
-  const edges = (attribute, key) => view.querySelectorAll(`.edge[data-${attribute}="${CSS.escape(key)}"]`);
+  let lines = null;
+  const edges = (side, key) => {
+    if (!lines) {
+      lines = { a: new Map(), b: new Map() };
+      for (const edge of view.querySelectorAll(".edge")) {
+        for (const end of ["a", "b"]) {
+          const at = edge.dataset[end];
+          if (lines[end].has(at)) lines[end].get(at).push(edge); else lines[end].set(at, [edge]);
+        }
+      }
+    }
+    return lines[side].get(key) ?? [];
+  };
   const ends = (box, side, other) => [keyOf(box), box.dataset.block].filter(Boolean)
-    .flatMap((key) => Array.from(edges(side, key), (edge) => edge.dataset[other]))
+    .flatMap((key) => edges(side, key).map((edge) => edge.dataset[other]))
     .flatMap((key) => (key[0] === "k" ? boxes().filter((b) => b.dataset.block === key) : [document.getElementById(`g-${key}`)]));
   const nearest = (box, found) => {
     const far = (b) => Math.hypot(b.dataset.x - box.dataset.x, 2 * (b.dataset.y - box.dataset.y));
@@ -115,20 +134,33 @@
     const title = edge.firstElementChild;
     if (title) title.textContent = `${title.textContent.slice(0, title.textContent.lastIndexOf(" — "))} — ${news.dataset[`${kind}-${outcome}`.replace(/-./, (c) => c[1].toUpperCase())]}`;
   };
+  const listed = new Map(Array.from(document.querySelectorAll("[data-l]"), (said) => [said.dataset.l, said]));
+  const write = (el, text) => { if (el.textContent !== text) el.textContent = text; };
+  const bar = (box, percent) => {
+    let done = box.querySelector(".done");
+    if (!done && percent) {
+      done = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      for (const [name, value] of Object.entries({ class: "done", x: Number(box.dataset.x) + 7, y: Number(box.dataset.y) + 44, height: 3 })) done.setAttribute(name, value);
+      box.querySelector(".plate").after(done);
+    }
+    done?.setAttribute("width", 1.98 * percent);
+  };
   const paint = (key, [state, word, text, since, percent, outcome]) => {
     for (const edge of edges("a", key)) tell(edge, outcome);
     const box = document.getElementById(`g-${key}`);
     if (!box || !state) return;
     const took = box.querySelector(".took");
-    box.dataset.state = state;
-    box.querySelector(".shape").setAttribute("href", `#g-${state}`);
-    box.querySelector(".say").textContent = word;
-    if (!since || !took.dataset.since) took.textContent = text;
-    if (since) took.dataset.since = since; else delete took.dataset.since;
-    box.querySelector(".done").setAttribute("width", 1.98 * percent);
-    box.querySelector("title").textContent = `${box.dataset.name}: ${word} ${text}`.trim();
-    const said = document.querySelector(`[data-l="${CSS.escape(key)}"]`);
-    if (said) said.textContent = word;
+    if (box.dataset.state !== state) {
+      box.dataset.state = state;
+      box.querySelector(".shape").setAttribute("href", `#g-${state}`);
+    }
+    write(box.querySelector(".say"), word);
+    if (!since || !took.dataset.since) write(took, text);
+    if (since) took.dataset.since = since; else if (took.dataset.since) delete took.dataset.since;
+    bar(box, percent);
+    write(box.querySelector("title"), `${box.dataset.name}: ${word} ${text}`.trim());
+    const said = listed.get(key);
+    if (said) write(said, word);
   };
   const apply = (data) => { for (const [key, look] of Object.entries(JSON.parse(data.value))) paint(key, look); };
   new MutationObserver((records) => {

@@ -22,6 +22,7 @@ EDGE = 28  # around the whole
 NAME = 21  # columns of text in a box
 DENSE = 500  # arrows above which they are drawn faintly
 BROAD = frozenset("MWmw@%&—…QGO")  # characters that need more room
+CALM = 100  # boxes above which nothing in them moves
 LISTED = 300  # boxes in the text alternative
 WAITS = 8  # dependencies named there
 WORDS = {
@@ -29,6 +30,17 @@ WORDS = {
     ("req", "open"): "required, still open", ("opt", "met"): "optional, completed",
     ("opt", "unmet"): "optional, did not complete: ignored", ("opt", "open"): "optional, still open",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Where the parts of a box are on the canvas. A transform of each box would cost the browser a layer of its own."""
+
+    pile: tuple[str, str]
+    bar: tuple[str, str]
+    glyph: tuple[str, str]
+    name: tuple[str, str]
+    sub: tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,7 @@ class Box:
     here: bool  # the middle of a neighbourhood
     many: bool
     hint: str  # the whole name
+    inside: Inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +104,7 @@ class GraphView:
     state: str
     live: bool
     dense: bool
+    calm: bool
     box_width: int = WIDTH
     box_height: int = HEIGHT
     words: dict[str, str] = field(default_factory=lambda: {"-".join(key): text for key, text in WORDS.items()})
@@ -142,6 +156,7 @@ def graph_view(
         state=query.state,
         live=run_id is not None,
         dense=len(drawing.arrows) > DENSE,
+        calm=len(boxes) > CALM,
     )
 
 
@@ -216,7 +231,13 @@ def _box(key: str, ids: list[str], name: str, look: Look, drawing: _Drawing, url
         here=query.around is not None and query.around.hex in ids,
         many=len(ids) > 1,
         hint=name,
+        inside=_inside(x, y, 34 if state else 13),
     )
+
+
+def _inside(x: float, y: float, text: int) -> Inside:
+    parts = ((5, 5), (7, HEIGHT - 4), (11, 8), (text, 20.5), (text, 37))
+    return Inside(*((f"{x + right:.1f}", f"{y + down:.1f}") for right, down in parts))
 
 
 def cut(name: str) -> str:

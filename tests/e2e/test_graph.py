@@ -16,7 +16,7 @@ from orchestration.builders.array import tree_from_array
 tree_from_array(owner=User.objects.get(username="admin"), data=%s)
 """
 SLOW = """[{"name": "<b>Live & kicking"},
-    {"name": "first", "parent_id": "<b>Live & kicking", "executor": "simulate", "inputs": {"duration_s": 4}},
+    {"name": "first", "parent_id": "<b>Live & kicking", "executor": "simulate", "inputs": {"duration_s": 8}},
     {"name": "left", "parent_id": "<b>Live & kicking", "executor": "noop", "dependencies": [{"name": "first"}]},
     {"name": "right", "parent_id": "<b>Live & kicking", "executor": "noop",
      "dependencies": [{"name": "first", "required": False}]},

@@ -1,0 +1,44 @@
+"""Scripts and styles arrive compressed where the browser takes that, and as they are elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+SHEET = (STATIC / "dashboard.css").read_bytes()
+
+
+@pytest.mark.parametrize("accepts", ["gzip", "gzip, deflate, br", "br, gzip;q=0.5"])
+def test_texts_are_compressed(client, accepts):
+    response = client.get("/static/dashboard.css", headers={"Accept-Encoding": accepts})
+    assert gzip.decompress(response.content) == SHEET
+    assert response["Content-Encoding"] == "gzip"
+    assert int(response["Content-Length"]) == len(response.content) < len(SHEET) / 3
+    assert response["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("accepts", ["", "identity", "br", "gzip;q=0", "gzip;q=0.0, br"])
+def test_who_does_not_take_it_gets_the_text(client, accepts):
+    response = client.get("/static/dashboard.css", headers={"Accept-Encoding": accepts})
+    assert response.content == SHEET
+    assert "Content-Encoding" not in response
+    assert response["Vary"] == "Accept-Encoding"
+
+
+def test_what_is_compressed_already_stays(client):
+    response = client.get("/static/vendor/htmx.min.js", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(response.content) == (STATIC / "vendor" / "htmx.min.js").read_bytes()
+
+
+def test_parts_and_unchanged_files_are_left_alone(client):
+    part = client.get("/static/dashboard.css", headers={"Accept-Encoding": "gzip", "Range": "bytes=0-599"})
+    assert (part.status_code, part.content) == (206, SHEET[:600])
+    first = client.get("/static/dashboard.css", headers={"Accept-Encoding": "gzip"})
+    again = client.get(
+        "/static/dashboard.css",
+        headers={"Accept-Encoding": "gzip", "If-Modified-Since": first["Last-Modified"]},
+    )
+    assert (again.status_code, again.content) == (304, b"")
