@@ -13,6 +13,7 @@ EXAMPLES = "write postgres://user:password@host:5432/name or sqlite:///path/of/f
 POSTGRES = frozenset({"postgres", "postgresql"})
 WAIT_S = 20  # for a lock of SQLite, and for a free connection of the pool
 CONNECT_S = "10"
+MIN_POOL = 5  # the engine has up to three of them all the time
 LOCK_WAIT = f"-c lock_timeout={WAIT_S}s"
 # what libpq understands; others would be refused at the first query, without the name of the variable
 OPTIONS = frozenset({

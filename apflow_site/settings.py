@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
-from apflow_site.databases import VARIABLE, database
+from apflow_site.databases import MIN_POOL, VARIABLE, database
 from apflow_site.env import env_bool, env_choice, env_float, env_int, env_limits, env_list, env_pairs, env_str
 from apflow_site.secret import secret_key
 
@@ -88,6 +88,8 @@ SQLITE_SYNCHRONOUS = env_str("APFLOW_SQLITE_SYNCHRONOUS", "FULL").upper()
 if SQLITE_SYNCHRONOUS not in {"FULL", "NORMAL"}:
     raise ImproperlyConfigured("APFLOW_SQLITE_SYNCHRONOUS: write FULL or NORMAL")
 DATABASE_POOL = env_int("APFLOW_DATABASE_POOL", 20)
+if 0 < DATABASE_POOL < MIN_POOL:
+    raise ImproperlyConfigured(f"APFLOW_DATABASE_POOL: write 0 for no pool, or at least {MIN_POOL}")
 DATABASES = {"default": database(env_str(VARIABLE), DATA_DIR, pool=DATABASE_POOL, synchronous=SQLITE_SYNCHRONOUS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
@@ -262,5 +264,6 @@ LOGGING = {
     "loggers": {
         "apflow": {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False},
         "django": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "psycopg": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},  # each of many attempts is a warning
     },
 }

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import connection
 
@@ -60,7 +61,7 @@ class EmbeddedEngine:
         """
         await sync_to_async(self._lock.acquire)()
         try:
-            await sync_to_async(workers.register)(self.worker, self.conf, hands_out=self.hands_out)
+            await database_sync_to_async(workers.register)(self.worker, self.conf, hands_out=self.hands_out)
         except BaseException:
             await sync_to_async(self._lock.release)()
             raise
@@ -102,7 +103,7 @@ class EmbeddedEngine:
         await asyncio.to_thread(self._webhooks.finish)
         await self._local.close()
         publisher.unbind()
-        await sync_to_async(workers.leave)(self.worker)
+        await database_sync_to_async(workers.leave)(self.worker)
         await sync_to_async(self._lock.release)()
 
     def ended(self, run_id: int) -> asyncio.Future[Status]:

@@ -20,6 +20,7 @@ from django.utils import timezone
 from orchestration import guards
 from orchestration.conf import conf
 from orchestration.domain.states import Status
+from orchestration.management.reach import REMEDY, unreachable
 from orchestration.models import Attempt, Event, Run, Task
 from orchestration.selectors.event_log import gaps
 from orchestration.selectors.metrics import heartbeat_age_s
@@ -56,6 +57,9 @@ class Check:
 
 def diagnose() -> list[Check]:
     """All checks; one that cannot be made has failed."""
+    if problem := unreachable():
+        local = [_made(name, CHECKS[name]) for name in WITHOUT_DATABASE]
+        return [*local, Check("database", Level.FAIL, problem, REMEDY)]
     return [_made(name, check) for name, check in CHECKS.items()]
 
 
@@ -89,15 +93,17 @@ def _sqlite() -> tuple[Level, str, str]:
 
 def _database() -> tuple[Level, str, str]:
     if connection.vendor != "sqlite":
-        connection.ensure_connection()
-        return Level.OK, "answers", ""
+        return Level.OK, f"PostgreSQL {_rows('SHOW server_version')[0][0]} answers", ""
     problems = [str(row[0]) for row in _rows("PRAGMA quick_check(5)")]
     return _judged(problems == ["ok"], "; ".join(problems)[:300], "Stop the server and restore the newest backup.")
 
 
 def _synchronous() -> tuple[Level, str, str]:
     if connection.vendor != "sqlite":
-        return Level.OK, "not used", ""
+        off = [name for name in ("fsync", "synchronous_commit") if _rows(f"SHOW {name}")[0][0] == "off"]
+        return _judged(
+            not off, f"{' and '.join(off)} off" if off else "on", f"Switch on: {', '.join(off)}.", Level.WARN
+        )
     level = SYNCHRONOUS.get(int(str(_rows("PRAGMA synchronous")[0][0])), "unknown")
     remedy = "A power cut can lose the newest commits: unset APFLOW_SQLITE_SYNCHRONOUS."
     return _judged(level in {"FULL", "EXTRA"}, level, remedy, Level.WARN)
@@ -179,6 +185,7 @@ def _listed(runs: list[int]) -> str:
     return "runs " + ", ".join(map(str, runs[:SHOWN])) + (f" and {more} more" if more > 0 else "") if runs else "none"
 
 
+WITHOUT_DATABASE = ("python", "data directory", "disk")
 CHECKS: dict[str, Callable[[], tuple[Level, str, str]]] = {
     "python": _python,
     "sqlite": _sqlite,

@@ -45,6 +45,8 @@ def test_safe_production_passes_the_deployment_check(tmp_path):
         ({"APFLOW_ALLOWED_HOSTS": "*"}, "APFLOW_ALLOWED_HOSTS"),
         ({"APFLOW_DEBUG": "1"}, "APFLOW_DEBUG"),
         ({"APFLOW_LEASE_S": "0"}, "APFLOW_LEASE_S"),
+        ({"APFLOW_DATABASE_POOL": "4"}, "APFLOW_DATABASE_POOL"),
+        ({"DATABASE_URL": "mysql://u@h/x"}, "DATABASE_URL"),
         ({"APFLOW_SQLITE_SYNCHRONOUS": "OFF"}, "APFLOW_SQLITE_SYNCHRONOUS"),
     ],
 )

@@ -21,6 +21,7 @@ from orchestration.engine.embedded import EmbeddedEngine, EngineHeld
 from orchestration.engine.server import Engine, EngineServer
 from orchestration.engine.standby import StandbyEngine
 from orchestration.management.first_start import admin_create, alone, data_dir_prepare, database_prepare
+from orchestration.management.reach import REMEDY, unreachable
 
 ENGINE_HELD = 3  # exit code
 CLOSE_TIMEOUT_S = 5  # for an answer to end after its connection has closed
@@ -37,6 +38,8 @@ class Command(BaseCommand):
 
     def handle(self, *, host: str, port: int, no_engine: bool, **options: Any) -> None:
         data_dir_prepare(settings.DATA_DIR)
+        if problem := unreachable():
+            raise CommandError(f"{problem} {REMEDY}")
         with alone():
             if database_prepare():
                 self.stdout.write("The database is up to date.")
@@ -50,6 +53,7 @@ class Command(BaseCommand):
             application_close_timeout=CLOSE_TIMEOUT_S,
         )
         bulk_worker.wake()  # operations that the last process has left
+        connection.close()  # this thread serves from here on: its connection is for others
         server.run()
         if server.failure is not None:
             raise _explained(server.failure, host, port)
