@@ -53,7 +53,7 @@ def socket_of(url, run_id, cookies):
 
 
 def test_viewers_hold_no_connections(site):
-    run_id = site.start(site.task("long", hold=True))
+    run_id = site.start({"name": "long", "executor": "simulate", "inputs": {"duration_s": 600}})
     url = serve(site)
     with ExitStack() as stack:
         viewers = [Viewer(url, run_id) for _ in range(VIEWERS)]
