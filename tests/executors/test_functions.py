@@ -160,7 +160,7 @@ def test_bad_declarations_are_refused_at_once():
 def test_unknown_names_get_a_hint():
     with pytest.raises(UnknownExecutor, match="did you mean 'http'"):
         registry.get("htp")
-    with pytest.raises(UnknownExecutor, match="there are aggregate_results, command"):
+    with pytest.raises(UnknownExecutor, match=r"there are aggregate_results, .*command"):
         registry.get("zzzzzz")
     assert registry.find("zzzzzz") is None
     assert registry.canonical_id("rest_executor") == "http"

@@ -52,7 +52,7 @@ ELSEWHERE = {
     56: "tests/rpc/test_methods.py::test_delete_takes_what_is_under_it_and_refuses_what_is_awaited",
     57: "tests/builders/test_array_bad.py::CASES",
     59: "tests/api/test_access.py::test_matrix",
-    61: "tests/stream/test_sse.py::test_twenty_clients_with_broken_connections_see_every_event_once",
+    61: "tests/stream/test_two_ways.py::test_fifty_clients_see_every_event_once_and_in_order",
     68: "tests/engine/test_order_sizes.py::test_it_completes",
 }
 WAITS = (
