@@ -104,7 +104,9 @@
     $("#keys-list").replaceChildren(...first, ...active.flatMap((entry) => line(entry.shown, word(entry.word))), ...own);
     if (!$("#keys").open) $("#keys").showModal();
   };
-  const typing = (el) => el?.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+  const fields = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  /* a field of a dialog that was just closed keeps the focus until the next frame: nobody types there any more */
+  const typing = (el) => el?.closest?.(fields)?.checkVisibility();
   document.addEventListener("keydown", (event) => {
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") { event.preventDefault(); return openPalette(); }
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
