@@ -12,6 +12,7 @@ VARIABLE = "DATABASE_URL"
 EXAMPLES = "write postgres://user:password@host:5432/name or sqlite:///path/of/file"
 POSTGRES = frozenset({"postgres", "postgresql"})
 WAIT_S = 20  # for a lock of SQLite, and for a free connection of the pool
+RETRY_S = 5  # tries of the pool to connect come ever more rarely, until it begins anew after this time
 CONNECT_S = "10"
 MIN_POOL = 5  # the engine has up to three of them all the time
 LOCK_WAIT = f"-c lock_timeout={WAIT_S}s"
@@ -71,7 +72,8 @@ def _sqlite(path: Path, synchronous: str) -> dict[str, Any]:
 
 def _postgresql(name: str, place: dict[str, str], options: dict[str, Any], pool: int) -> dict[str, Any]:
     if pool:
-        options["pool"] = {"min_size": min(2, pool), "max_size": pool, "timeout": WAIT_S, "max_idle": 300}
+        sizes = {"min_size": min(2, pool), "max_size": pool}
+        options["pool"] = sizes | {"timeout": WAIT_S, "reconnect_timeout": RETRY_S, "max_idle": 300}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,

@@ -92,3 +92,15 @@ def env_choice(name: str, choices: tuple[str, ...]) -> str:
     if text not in choices:
         raise ImproperlyConfigured(f"{name}={text!r}: write one of {', '.join(choices)}")
     return text
+
+
+def env_failpoints(name: str) -> dict[str, str]:
+    """Pairs of variable *name*, written `run.start=kill,engine.claim=sleep:0.5@3`. Raises ImproperlyConfigured."""
+    points: dict[str, str] = {}
+    for word in env_list(name):
+        point, _, action = (part.strip() for part in word.partition("="))
+        if not re.fullmatch(r"(kill|raise|commit_then_raise|sleep:\d+(\.\d+)?)(@[1-9]\d*)?", action):
+            forms = "kill, raise, commit_then_raise or sleep:SECONDS, maybe with @N for the N-th time only"
+            raise ImproperlyConfigured(f"{name}: '{word}' is not of the form place=action: the action is {forms}")
+        points[point] = action
+    return points

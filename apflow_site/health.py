@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from orchestration.conf import conf
 from orchestration.domain.states import WorkerKind
+from orchestration.engine.here import degraded
 from orchestration.models import Worker
 
 
@@ -28,7 +29,12 @@ def healthz(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200: the database answers and an engine's last heartbeat is younger than its lease; else 503 and why."""
+    """200: the database answers and an engine's last heartbeat is younger than its lease; else 503 and why.
+
+    `degraded`: the engine of this process cannot write at the moment, and tries again.
+    """
+    if degraded():
+        return _answer(503, status="degraded")
     try:
         engines = Worker.objects.filter(stopped_at=None, kind=WorkerKind.ENGINE.value).order_by("-heartbeat_at")
         newest = engines.values_list("heartbeat_at", flat=True).first()

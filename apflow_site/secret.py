@@ -6,9 +6,10 @@ import os
 import secrets
 from pathlib import Path
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from apflow_site.env import env_str
+from apflow_site.env import env_list, env_str
 
 MIN_LENGTH, MIN_DIFFERENT = 50, 5  # characters, as in Django's own deployment check
 
@@ -30,6 +31,21 @@ def secret_key(data_dir: Path, *, production: bool) -> str:
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ImproperlyConfigured(f"{path} can be read by others: chmod 600 it, and delete it to get a new key")
     return path.read_text().strip()
+
+
+def secret_keys() -> list[str]:
+    """The keys that the secrets of tasks are sealed with, the newest first; empty: those of a file.
+
+    Raises ImproperlyConfigured for one that is no key.
+    """
+    found = env_list("APFLOW_SECRET_KEYS")
+    for key in found:
+        try:
+            Fernet(key)
+        except ValueError:
+            hint = "write keys as `manage.py rotate_secrets --new-key` prints them, separated by commas"
+            raise ImproperlyConfigured(f"APFLOW_SECRET_KEYS: {hint}") from None
+    return found
 
 
 def _write_once(path: Path) -> None:

@@ -10,8 +10,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from apflow_site.databases import MIN_POOL, VARIABLE, database
-from apflow_site.env import env_bool, env_choice, env_float, env_int, env_limits, env_list, env_pairs, env_str
-from apflow_site.secret import secret_key
+from apflow_site.env import (
+    env_bool,
+    env_choice,
+    env_failpoints,
+    env_float,
+    env_int,
+    env_limits,
+    env_list,
+    env_pairs,
+    env_str,
+)
+from apflow_site.secret import secret_key, secret_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env_str("APFLOW_DATA_DIR", str(BASE_DIR / "var"))).resolve()
@@ -20,8 +30,12 @@ PRODUCTION = env_bool("APFLOW_PRODUCTION")
 DEBUG = env_bool("APFLOW_DEBUG")
 if PRODUCTION and DEBUG:
     raise ImproperlyConfigured("APFLOW_DEBUG=1 is not allowed with APFLOW_PRODUCTION=1: unset one of them")
+FAILPOINTS = env_failpoints("APFLOW_FAILPOINTS")  # tests make this process die or fail on purpose: docs/faults.md
+if PRODUCTION and FAILPOINTS:
+    raise ImproperlyConfigured("APFLOW_FAILPOINTS is not allowed with APFLOW_PRODUCTION=1: unset one of them")
 
 SECRET_KEY = secret_key(DATA_DIR, production=PRODUCTION)
+SECRET_KEYS = secret_keys()  # of the secrets that tasks use; none: a file of the data directory
 ALLOWED_HOSTS = env_list("APFLOW_ALLOWED_HOSTS", () if PRODUCTION else ("localhost", "127.0.0.1", "[::1]"))
 if PRODUCTION and (not ALLOWED_HOSTS or "*" in ALLOWED_HOSTS):
     raise ImproperlyConfigured("APFLOW_ALLOWED_HOSTS: name the hosts that the dashboard is served under (no '*')")
@@ -52,11 +66,13 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "apflow_site.static.StaticFilesMiddleware",
+    "apflow_site.static.LargePagesMiddleware",
     "dashboard.middleware.BodyLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "apflow_site.sessions.SessionLifeMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "dashboard.zones.TimeZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -93,7 +109,7 @@ if 0 < DATABASE_POOL < MIN_POOL:
 DATABASES = {"default": database(env_str(VARIABLE), DATA_DIR, pool=DATABASE_POOL, synchronous=SQLITE_SYNCHRONOUS)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    INSTALLED_APPS.append("procrastinate.contrib.django")  # carries attempts to worker processes
+    INSTALLED_APPS.insert(0, "procrastinate.contrib.django")  # before ours: our admin takes its pages away
 
 # Nudges only: without Redis, processes look into the event table themselves.
 REDIS_URL = env_str("REDIS_URL")
@@ -159,6 +175,7 @@ CSRF_COOKIE_NAME = "__Host-apflow_csrf" if HTTPS else "apflow_csrf"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
+SESSION_LIFE = 7 * 24 * 3600  # since the sign-in, see apflow_site/sessions.py
 SESSION_SAVE_EVERY_REQUEST = True
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # probes come over plain HTTP, past the proxy
@@ -212,6 +229,10 @@ SPECTACULAR_SETTINGS = {
         "RunStatus": "orchestration.api.shapes.ENDS",
         "Mode": "orchestration.api.shapes.MODES",
         "BulkMode": "orchestration.api.bodies.BULK_MODES",
+        "ListKind": "orchestration.api.personal_shapes.KINDS",
+        "OperationAction": "orchestration.api.personal_shapes.DEEDS",
+        "OperationState": "orchestration.api.personal_shapes.STATES",
+        "DeliveryState": "orchestration.api.webhook_shapes.DELIVERY_STATES",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -236,10 +257,17 @@ ORCHESTRATION: dict[str, Any] = {
     "default_timeout_s": env_float("APFLOW_DEFAULT_TIMEOUT_S", 0.0),
     "webhook_timeout_s": env_float("APFLOW_WEBHOOK_TIMEOUT_S", 10.0, minimum=0.1),
     "webhook_failures": env_int("APFLOW_WEBHOOK_FAILURES", 10, minimum=1),
+    "max_trees": env_int("APFLOW_MAX_TREES", 100_000, minimum=1),
+    "max_active_runs": env_int("APFLOW_MAX_ACTIVE_RUNS", 1_000, minimum=1),
     "http_allow": env_list("APFLOW_HTTP_ALLOW"),
+    "http_own": [],  # `up` knows it
     "http_ports": env_list("APFLOW_HTTP_PORTS", ("80", "443", "8000", "8080", "8443")),
     "command_enabled": env_bool("APFLOW_COMMAND_ENABLED"),
     "command_allow": env_list("APFLOW_COMMAND_ALLOW"),
+    "command_cpu_s": env_int("APFLOW_COMMAND_CPU_S", 3600),
+    "command_memory_mb": env_int("APFLOW_COMMAND_MEMORY_MB", 4096),
+    "command_files": env_int("APFLOW_COMMAND_FILES", 1024),
+    "command_processes": env_int("APFLOW_COMMAND_PROCESSES", 0),
 }
 
 METRICS_OPEN = env_bool("APFLOW_METRICS")  # /metrics for everybody; else staff or the token

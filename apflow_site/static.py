@@ -1,4 +1,4 @@
-"""Static files without a web server in front."""
+"""Static files and large pages without a web server in front."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 TEXTS = ("text/", "application/json", "image/svg+xml")  # what becomes much smaller
 SMALL = 500  # bytes that are not worth it
+LARGE = 32 * 1024  # bytes of a page; smaller ones, among them all that show a secret once, are sent as they are
 TAKES_GZIP = re.compile(r"\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))")
 
 
@@ -50,3 +52,13 @@ def _compressed(response: HttpResponse, request: HttpRequest) -> HttpResponse:
 @lru_cache(maxsize=64)
 def _gzip(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=9, mtime=0)
+
+
+class LargePagesMiddleware(GZipMiddleware):
+    """Compresses pages of many rows. What is streamed or for programs stays: events must not wait in a buffer."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        html = response.headers.get("Content-Type", "").startswith("text/html")
+        if not html or not isinstance(response, HttpResponse) or len(response.content) < LARGE:
+            return response
+        return super().process_response(request, response)

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from dashboard.contexts.builder import checks_of, edge_forms, findings_of, forecast_of, lines_of
 from dashboard.contexts.builder_graph import drawing
@@ -28,7 +29,7 @@ from orchestration.selectors.explain_history import history, slot_limits
 from orchestration.services.drafts import draft_around
 from orchestration.services.structure import Changes, tree_changes
 
-VIEWS = {"task": "Task", "graph": "Graph", "json": "JSON", "dry": "Dry run"}
+VIEWS = {"task": gettext_lazy("Task"), "graph": gettext_lazy("Graph"), "json": "JSON", "dry": gettext_lazy("Dry run")}
 CHOICES = 1000  # tasks offered while typing the name of one
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from dashboard.forms_builder import TaskForm
 from dashboard.schema_forms import SchemaForm, schema_form
 from orchestration.builders.draft import draft_from_text, fresh_item
@@ -41,7 +43,8 @@ def apply(op: str, array: Array, task: str, post: Post) -> Edit:
         "edge": _edge, "task": _task, "inputs": _inputs, "json": _json,
     }  # fmt: skip
     if op in ("up", "down", "indent", "outdent"):
-        return Edit(step(array, task, op), f"Move {_name(array, task)} {op}", task)  # type: ignore[arg-type]
+        said = gettext("Move %(name)s %(op)s") % {"name": _name(array, task), "op": op}
+        return Edit(step(array, task, op), said, task)  # type: ignore[arg-type]
     if op not in known:
         raise OrchestrationError(f"there is no edit '{safe_text(op, 20)}'")
     return known[op](array, task, post)
@@ -60,7 +63,9 @@ def _add(array: Array, task: str, post: Post, *, inside: bool = False) -> Edit:
     if problems:
         raise OrchestrationError(problems[0].message, field="new_name")
     item = fresh_item(name)
-    return Edit(add(array, item, near=task, inside=inside), f"Add {quoted(name)}", item["id"])
+    return Edit(
+        add(array, item, near=task, inside=inside), (gettext("Add %(quoted)s") % {"quoted": quoted(name)}), item["id"]
+    )
 
 
 def _add_inside(array: Array, task: str, post: Post) -> Edit:
@@ -69,7 +74,11 @@ def _add_inside(array: Array, task: str, post: Post) -> Edit:
 
 def _free_name(array: Array) -> str:
     names = {item["name"] for item in array}
-    return next(name for number in range(1, len(array) + 2) if (name := f"New task {number}") not in names)
+    return next(
+        name
+        for number in range(1, len(array) + 2)
+        if (name := (gettext("New task %(number)s") % {"number": number})) not in names
+    )
 
 
 def _delete(array: Array, task: str, _post: Post) -> Edit:
@@ -79,15 +88,16 @@ def _delete(array: Array, task: str, _post: Post) -> Edit:
     siblings = outline.children[outline.parent(task)]
     place = siblings.index(task)
     near = siblings[place + 1] if place + 1 < len(siblings) else siblings[place - 1] if place else outline.parent(task)
-    more = f" and {count - 1} under it" if count > 1 else ""
-    return Edit(left, f"Remove {name}{more}", near or "")
+    more = (gettext(" and %(value)s under it") % {"value": count - 1}) if count > 1 else ""
+    return Edit(left, (gettext("Remove %(name)s%(more)s") % {"name": name, "more": more}), near or "")
 
 
 def _move(array: Array, task: str, post: Post) -> Edit:
     where = post.get("where", "")
     if where not in ("before", "after", "inside"):
         raise OrchestrationError("where to: before, after or inside another task?")
-    return Edit(move(array, task, post.get("target", ""), where), f"Move {_name(array, task)}", task)  # type: ignore[arg-type]
+    said = gettext("Move %(name)s") % {"name": _name(array, task)}
+    return Edit(move(array, task, post.get("target", ""), where), said, task)  # type: ignore[arg-type]
 
 
 def _link(array: Array, task: str, post: Post) -> Edit:
@@ -95,7 +105,7 @@ def _link(array: Array, task: str, post: Post) -> Edit:
     waiting = _found(array, post["waiting"], "waiting") if post.get("waiting") else task
     other = _found(array, post.get("on", ""), "on")
     edge: Item = {"id": other} | ({"required": False} if post.get("optional") else {})
-    what = f"{_name(array, waiting)} waits for {_name(array, other)}"
+    what = gettext("%(name)s waits for %(name2)s") % {"name": _name(array, waiting), "name2": _name(array, other)}
     return Edit(link(array, waiting, edge), what, waiting)
 
 
@@ -112,7 +122,10 @@ def _found(array: Array, text: str, field: str) -> str:
     if not text:
         raise OrchestrationError("which task should it wait for? Type or choose its name", field=field)
     if found:
-        message = f"{len(found)} tasks are named {quoted(text)}: choose one of the list, or rename them"
+        message = gettext("%(len)s tasks are named %(quoted)s: choose one of the list, or rename them") % {
+            "len": len(found),
+            "quoted": quoted(text),
+        }
         raise OrchestrationError(message, field=field)
     hint = did_you_mean(text, [item["name"] for item in array[:2000]])
     raise OrchestrationError(f"no task is named {quoted(text)}{hint or ': choose one of the list'}", field=field)
@@ -130,7 +143,10 @@ def choices(array: Array, without: str = "") -> list[str]:
 
 def _unlink(array: Array, task: str, post: Post) -> Edit:
     waiting, other = post.get("waiting") or task, post.get("on", "")
-    what = f"{_name(array, waiting)} no longer waits for {_name(array, other)}"
+    what = gettext("%(name)s no longer waits for %(name2)s") % {
+        "name": _name(array, waiting),
+        "name2": _name(array, other),
+    }
     return Edit(unlink(array, waiting, other), what, task or waiting)
 
 
@@ -139,10 +155,17 @@ def _edge(array: Array, task: str, post: Post) -> Edit:
     edge: Item = {"id": other} | ({} if post.get("required") == "1" else {"required": False})
     flow = post.get("flow", "")
     if flow == "as":
-        edge["as"] = _checked_name(post.get("as", ""), "give the key under which the result arrives")
+        edge["as"] = _checked_name(post.get("as", ""), gettext("give the key under which the result arrives"))
     elif flow == "map":
         edge["map"] = _mapping(post.get("map", ""))
-    return Edit(link(array, task, edge), f"Change how {_name(array, task)} waits for {_name(array, other)}", task)
+    return Edit(
+        link(array, task, edge),
+        (
+            gettext("Change how %(name)s waits for %(name2)s")
+            % {"name": _name(array, task), "name2": _name(array, other)}
+        ),
+        task,
+    )
 
 
 def _mapping(text: str) -> dict[str, str]:
@@ -151,8 +174,10 @@ def _mapping(text: str) -> dict[str, str]:
         key, sign, path = line.partition("=")
         if not sign:
             raise OrchestrationError(f"'{safe_text(line, 60)}': write one 'input = path.in.result' a line", field="map")
-        key = _checked_name(key, "the input before '=' is empty")
-        found[key] = _checked_name(path, f"'{safe_text(key, 40)}': the path after '=' is empty")
+        key = _checked_name(key, gettext("the input before '=' is empty"))
+        found[key] = _checked_name(
+            path, (gettext("'%(safe_text)s': the path after '=' is empty") % {"safe_text": safe_text(key, 40)})
+        )
     if not found:
         raise OrchestrationError("write at least one 'input = path.in.result'", field="map")
     return found
@@ -180,7 +205,7 @@ def _task(array: Array, task: str, post: Post) -> Edit:
         changes["inputs"] = inputs.value or None
     fits = fits or post.get("inputs_for") != item.get("executor", "")
     changed = update(array, task, changes)
-    what = f"Change {_name(changed, task)}"
+    what = gettext("Change %(name)s") % {"name": _name(changed, task)}
     same = changes.get("executor", item.get("executor", "")) == item.get("executor", "")
     return Edit(changed, what, task, None if good else form, None if fits else inputs, quiet=good and fits and same)
 
@@ -197,7 +222,11 @@ def _inputs(array: Array, task: str, post: Post) -> Edit:
         problems = list(error.problems)
     if problems:
         raise OrchestrationError(f"inputs: {problems[0].message}; nothing was changed", field="raw")
-    return Edit(update(array, task, {"inputs": value or None}), f"Change the inputs of {_name(array, task)}", task)
+    return Edit(
+        update(array, task, {"inputs": value or None}),
+        (gettext("Change the inputs of %(name)s") % {"name": _name(array, task)}),
+        task,
+    )
 
 
 def _json(array: Array, task: str, post: Post) -> Edit:

@@ -10,8 +10,8 @@ from django.http import HttpRequest
 from dashboard.contexts.rows import FILTERS
 from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.states import Status
+from orchestration.selectors.run_query import RunFilter
 from orchestration.selectors.run_rows import Window
-from orchestration.selectors.runs import RunFilter
 from orchestration.selectors.trees import TreeFilter
 
 MAX_SEARCH = 100
@@ -25,10 +25,12 @@ def number_of(text: str | None) -> int | None:
 
 
 def window_of(query: Mapping[str, str]) -> Window:
-    """The window of a run that the query string asks for; what cannot be understood is left out."""
+    """The window of a run that the query string asks for, from position `start` or from the `row` of that number; what
+    cannot be understood is left out."""
     state = query.get("state", "")
+    row = number_of(query.get("row"))
     return Window(
-        start=number_of(query.get("start")) or 0,
+        start=max(0, row - 1) if row else number_of(query.get("start")) or 0,
         state=state if state in FILTERS else "",
         search=search_of(query),
     )

@@ -7,21 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_lazy
 
-from dashboard.contexts.common import PRIORITY_WORDS
+from dashboard.contexts.common import priority_word
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid, Problem
 from orchestration.domain.json_gate import parse_json, safe_text
+from orchestration.domain.lint import PRIORITIES
 from orchestration.domain.outline_edit import Item
 from orchestration.domain.task_fields import CHECKS, STRATEGIES, Limits
 from orchestration.executors.registry import all_executors, find
 
 NUMBERS = ("timeout_s", "max_attempts", "base_s", "cap_s")
 TEXT, SELECT = {"class": "form-control", "autocomplete": "off"}, {"class": "form-select"}
-GROUP = "none: a folder, or a point to wait for"
+GROUP = gettext_lazy("none: a folder, or a point to wait for")
 
 
-def _text(label: str, help_text: str = "", **attributes: str) -> forms.CharField:
+def _text(label: Any, help_text: Any = "", **attributes: Any) -> forms.CharField:
     return forms.CharField(
         label=label, help_text=help_text, required=False, strip=False, widget=forms.TextInput(TEXT | attributes)
     )
@@ -30,16 +32,16 @@ def _text(label: str, help_text: str = "", **attributes: str) -> forms.CharField
 class TaskForm(forms.Form):
     """The fields of a task. After `is_valid`, `changes` is what to put into the draft (None: at its default)."""
 
-    name = _text("Name", maxlength="255")
-    executor = forms.CharField(label="Executor", required=False, widget=forms.Select(SELECT))
-    priority = forms.CharField(label="Priority", required=False, widget=forms.Select(SELECT))
-    timeout_s = _text("Timeout (seconds)", placeholder="none", inputmode="decimal")
-    max_attempts = _text("Attempts", placeholder="1: no retry", inputmode="numeric")
-    strategy = forms.CharField(label="Wait between attempts", required=False, widget=forms.Select(SELECT))
-    base_s = _text("First wait (seconds)", inputmode="decimal")
-    cap_s = _text("Longest wait (seconds)", inputmode="decimal")
+    name = _text(gettext_lazy("Name"), maxlength="255")
+    executor = forms.CharField(label=gettext_lazy("Executor"), required=False, widget=forms.Select(SELECT))
+    priority = forms.CharField(label=gettext_lazy("Priority"), required=False, widget=forms.Select(SELECT))
+    timeout_s = _text(gettext_lazy("Timeout (seconds)"), placeholder=gettext_lazy("none"), inputmode="decimal")
+    max_attempts = _text(gettext_lazy("Attempts"), placeholder=gettext_lazy("1: no retry"), inputmode="numeric")
+    strategy = forms.CharField(label=gettext_lazy("Wait between attempts"), required=False, widget=forms.Select(SELECT))
+    base_s = _text(gettext_lazy("First wait (seconds)"), inputmode="decimal")
+    cap_s = _text(gettext_lazy("Longest wait (seconds)"), inputmode="decimal")
     params = forms.CharField(
-        label="Executor parameters (JSON)",
+        label=gettext_lazy("Executor parameters (JSON)"),
         required=False,
         widget=forms.Textarea({"class": "form-control mono", "rows": 3, "spellcheck": "false"}),
     )
@@ -50,8 +52,8 @@ class TaskForm(forms.Form):
         self.changes: dict[str, Any] = {}
         for name, choices in (
             ("executor", _executor_choices(item.get("executor", ""))),
-            ("priority", [(str(number), word) for number, word in PRIORITY_WORDS.items()]),
-            ("strategy", [("", "default"), *((word, word) for word in STRATEGIES)]),
+            ("priority", [(str(number), priority_word(number)) for number in PRIORITIES]),
+            ("strategy", [("", gettext("default")), *((word, word) for word in STRATEGIES)]),
         ):
             self.fields[name].widget.choices = choices
 
@@ -89,7 +91,13 @@ class TaskForm(forms.Form):
     def _check_executor(self, text: str) -> None:
         known = find(text)
         if known is None and text and text != self.item.get("executor"):
-            self.add_error("executor", f"there is no executor '{safe_text(text, 100)}': choose one of the list")
+            self.add_error(
+                "executor",
+                (
+                    gettext("there is no executor '%(safe_text)s': choose one of the list")
+                    % {"safe_text": safe_text(text, 100)}
+                ),
+            )
         else:
             self.changes["executor"] = known.id if known else text
 
@@ -114,8 +122,12 @@ def _initial(item: Item) -> dict[str, str]:
 
 def _executor_choices(current: str) -> list[tuple[str, str]]:
     known = [(executor.id, f"{executor.name} ({executor.id})") for executor in all_executors()]
-    lost = [(current, f"{current}: not installed")] if current and find(current) is None else []
-    return [("", GROUP), *lost, *known]
+    lost = (
+        [(current, (gettext("%(current)s: not installed") % {"current": current}))]
+        if current and find(current) is None
+        else []
+    )
+    return [("", str(GROUP)), *lost, *known]
 
 
 def _number(text: str) -> Any:

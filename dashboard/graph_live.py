@@ -17,7 +17,7 @@ from dashboard.contexts.graph_plan import LIMITS, Fold, GraphQuery, Look, Plan, 
 from dashboard.contexts.rows import FILTERS
 from dashboard.contexts.runs import Rights
 from dashboard.forms import number_of
-from orchestration.feeds import Frame
+from orchestration.feeds import Frame, Subscription
 from orchestration.models import Run
 from orchestration.selectors.graph import graph_edges, graph_tasks
 
@@ -96,31 +96,31 @@ class GraphConsumer(RunPageConsumer):
 
     _plan: Plan | None = None
 
-    async def _snapshot(self) -> None:
+    async def _snapshot(self, news: Subscription) -> None:
         values = parse_qs(self.scope["query_string"].decode("latin-1"))
         query = {key: found[0] for key, found in values.items()}
-        shot: Shot = await database_sync_to_async(snapshot)(
-            self._run_id, query_from(query), query.get("sig", ""), rights=self._rights, plan=self._plan
+        wanted, shown, rights, plan = query_from(query), query.get("sig", ""), self._rights, self._plan
+        shot: Shot = await news.fresh.get(
+            ("graph", wanted, shown if plan is None else plan.signature, plan is None, rights),
+            lambda: database_sync_to_async(snapshot)(self._run_id, wanted, shown, rights=rights, plan=plan),
         )
         self._seq, self._plan, self._sent = shot.seq, shot.plan, shot.looks
-        await self.send(shot.html)
+        await self._tell(shot.html)
 
     async def _push(self, frame: Frame) -> None:
-        plan = self._plan
+        plan, sent = self._plan, self._sent
         if plan is None:
             return
         self._seq = frame.seq
-        run: Run = await frame.once("run", lambda: database_sync_to_async(live.load_run)(self._run_id))
-        parts = [
-            await frame.once("head", lambda: database_sync_to_async(live.head_html)(run)),
-            await frame.once(
-                f"actions {self._rights}",
-                lambda: database_sync_to_async(live.actions_html)(run, rights=self._rights),
-            ),
-        ]
+        run, around = await self._around(frame)
         looks: dict[str, Look] = await frame.once(
             f"looks {plan.signature}", lambda: database_sync_to_async(fresh_looks)(run, plan)
         )
-        news = news_of(looks, self._sent)
+
+        async def news() -> tuple[str, object]:
+            changed = news_of(looks, sent)
+            return news_html(changed) if changed else "", sent  # kept, so that its id stays its own
+
+        html, _ = await frame.once(f"news {plan.signature} {id(sent)}", news)
         self._sent = looks
-        await self.send("".join([*parts, news_html(news) if news else ""]))
+        await self._tell(around + html)

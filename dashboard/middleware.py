@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 
-from dashboard.htmx import fragment, is_htmx, notice
 from dashboard.views.errors import error_page
+from orchestration.domain.doors import door_of
 from orchestration.domain.errors import Forbidden, NotFound, OrchestrationError
-from orchestration.services import audit
+from orchestration.services import audit, throttle
 
 Handler = Callable[[HttpRequest], HttpResponse]
 MIB = 1024 * 1024
+LIMITED = ("page", "admin")
 
 
 class BodyLimitMiddleware:
@@ -24,7 +27,7 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if _length(request) > settings.MAX_BODY_BYTES:
-            text = f"request larger than {settings.MAX_BODY_BYTES // MIB} MiB"
+            text = gettext("request larger than %(value)s MiB") % {"value": settings.MAX_BODY_BYTES // MIB}
             return error_page(request, 413, text, code="body_too_large")
         return self.get_response(request)
 
@@ -55,15 +58,21 @@ class RefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
+    def process_view(self, request: HttpRequest, *_: Any) -> HttpResponse | None:
+        """Pages count as the API does: whoever writes too often is asked to wait."""
+        if request.method != "POST" or not request.user.is_authenticated or door_of(request.path) not in LIMITED:
+            return None
+        try:
+            throttle.write_allowed(request.user)
+        except throttle.TooMany as error:
+            return self.process_exception(request, error)
+        return None
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, OrchestrationError) or request.path.startswith("/api/"):
             return None
         if isinstance(exception, Forbidden | NotFound):
             audit.refused(user=request.user, target=f"{request.method} {request.path}", code=exception.code)
-        if is_htmx(request):
-            response = fragment(notice(exception.message, "error"))
-            response.status_code = exception.status
-            return response
         page = error_page(request, exception.status, exception.message, field=exception.field, code=exception.code)
         if hasattr(exception, "retry_after_s"):
             page["Retry-After"] = str(exception.retry_after_s)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext
 
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid
@@ -15,6 +16,7 @@ from orchestration.domain.json_gate import parse_json
 MAX_NUMBER = 40  # characters
 LONG = 80  # characters of text that get more than one line
 LONG_KEYS = frozenset({"body", "html", "text", "script", "sql", "prompt"})
+WIDGETS = ("email", "date", "time", "password")  # formats of a schema that are kinds of <input> as well
 SCALARS = ("string", "integer", "number", "boolean")
 
 
@@ -42,7 +44,9 @@ class ValueField(forms.Field):
         self.widget.attrs.setdefault("autocomplete", "off")
         default = part.get("default", ABSENT)
         if default not in (ABSENT, "", [], {}):
-            self.widget.attrs.setdefault("placeholder", f"default: {text_of(default)}")
+            self.widget.attrs.setdefault(
+                "placeholder", (gettext("default: %(text_of)s") % {"text_of": text_of(default)})
+            )
 
     def fits(self, value: Value) -> bool:
         """Whether the widget can show *value* and give the same back."""
@@ -73,8 +77,7 @@ class TextField(ValueField):
 
     def __init__(self, part: Mapping[str, Any], *, lines: bool) -> None:
         self.wide = lines
-        kinds = {"email": "email", "date": "date", "time": "time", "password": "password"}
-        kind = kinds.get(str(part.get("format")), "text")
+        kind = part.get("format") if part.get("format") in WIDGETS else "text"
         widget: forms.Widget = forms.Textarea({"rows": 3}) if lines else forms.TextInput({"type": kind})
         super().__init__(part, widget=widget)
 
@@ -112,7 +115,11 @@ class ChoiceField(ValueField):
         words = words or {}
         shown = [(key, words.get(key) or text_of(value)) for key, value in self.values.items()]
         key = json.dumps(default) if default is not ABSENT else ""
-        empty = f"default: {words.get(key) or text_of(default)}" if default is not ABSENT else "—"
+        empty = (
+            (gettext("default: %(value)s") % {"value": words.get(key) or text_of(default)})
+            if default is not ABSENT
+            else "—"
+        )
         super().__init__(part, widget=forms.Select({"class": "form-select"}, [("", empty), *shown]))
 
     def fits(self, value: Value) -> bool:
@@ -135,7 +142,7 @@ class LinesField(ValueField):
     wide = True
 
     def __init__(self, part: Mapping[str, Any], inner: ValueField, *, single: bool = False) -> None:
-        super().__init__(part, widget=forms.Textarea({"rows": 2, "placeholder": "one a line"}))
+        super().__init__(part, widget=forms.Textarea({"rows": 2, "placeholder": gettext("one a line")}))
         self.inner, self.single = inner, single
 
     def fits(self, value: Value) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from django import forms
 from django.forms.boundfield import BoundField
+from django.utils.translation import gettext
 from jsonschema import ValidationError as SchemaViolation
 
 from dashboard.schema_fields import ABSENT, Value, field_for
@@ -102,7 +103,7 @@ class SchemaForm(forms.Form):
         for key in keys:
             name = places.get((*path, str(key)))
             if violation.message.startswith(repr(key)) and name is not None:
-                self.add_error(name, "is required")
+                self.add_error(name, gettext("is required"))
                 return
         self.add_error(None, human_message(violation))
 

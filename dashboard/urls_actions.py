@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import cancel, clone, dry_run, plan, queue, run_tabs, task_actions, tree_settings
+from dashboard.views import cancel, clone, dry_run, plan, queue, release, run_tabs, task_actions, tree_settings
 
 urlpatterns = [
     path("runs/<int:run_id>/cancel", cancel.run_cancel, name="run_cancel"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("runs/<int:run_id>/compare", run_tabs.run_compare, name="run_compare"),
     path("runs/<int:run_a>/compare/<int:run_b>", run_tabs.run_compare_with, name="run_compare_with"),
     path("tasks/<uuid:task_id>/cancel", cancel.task_cancel, name="task_cancel"),
+    path("tasks/<uuid:task_id>/release", release.task_release, name="task_release"),
     path("tasks/<uuid:task_id>/panel", task_actions.task_panel, name="task_panel"),
     path("tasks/<uuid:task_id>/edit", task_actions.task_edit, name="task_edit"),
     path("tasks/<uuid:task_id>/priority", task_actions.task_priority, name="task_priority"),

@@ -31,15 +31,23 @@ class Conf:
     max_depth: int = 64  # nesting of a JSON value
     max_tasks: int = 10_000  # per tree
     max_dependencies: int = 100_000  # per tree
+    max_trees: int = 100_000  # of one owner
+    max_all_tasks: int = 10_000_000  # in all trees of one owner
+    max_active_runs: int = 1_000  # of the trees of one owner, at a time
     max_parents: int = 1_000  # how deep parents nest
     progress_per_s: float = 10.0  # progress reports stored per task
     http_allow: list[str] = field(default_factory=list)  # private networks or host:port that http may reach
+    http_own: list[str] = field(default_factory=list)  # host:port of this server: everybody may reach it
     http_ports: list[str] = field(default_factory=lambda: ["80", "443", "8000", "8080", "8443"])
     webhook_timeout_s: float = 10.0  # one try to deliver, from name look-up to the answer
     webhook_pauses_s: list[float] = field(default_factory=lambda: [10, 60, 300, 1800, 7200, 21600])  # between tries
     webhook_failures: int = 10  # deliveries given up in a row until the webhook is switched off
     command_enabled: bool = False
     command_allow: list[str] = field(default_factory=list)  # absolute paths that `command` may start
+    command_cpu_s: int = 3600  # of each process of a command; 0 = no limit, as in the next three
+    command_memory_mb: int = 4096  # data of each process
+    command_files: int = 1024  # that each process has open at a time
+    command_processes: int = 0  # of the user that commands run as, all together
 
 
 def conf() -> Conf:

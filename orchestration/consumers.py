@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -15,10 +14,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from orchestration.domain.errors import Invalid, NotFound
 from orchestration.selectors.access import run_for_read, watching
 from orchestration.services import audit, throttle
-from orchestration.streams import AccessLost, clean_seq, follow, may_read
+from orchestration.streams import AccessLost, Told, clean_seq, follow, watcher_of
 
 MAX_INCOMING = 64 * 1024
-MAX_FRAME = 256 * 1024  # characters; longer batches are sent in parts
 SEND_TIMEOUT_S = 10.0  # a socket that takes nothing for so long is given up
 
 DONE = 1000
@@ -76,9 +74,10 @@ class RunEventConsumer(AsyncWebsocketConsumer):
 
     async def _serve(self) -> None:
         try:
-            async with contextlib.aclosing(follow(self._run_id, self._seq, self._allowed)) as pages:
-                async for events in pages:
-                    await self._send_events(events)
+            watcher = watcher_of(self._user, self.scope.get("session"))
+            async with contextlib.aclosing(follow(self._run_id, self._seq, watcher)) as pages:
+                async for told in pages:
+                    await self._send_events(told)
             await self.close(DONE)
         except NotFound:
             await self.close(NOT_FOUND)
@@ -87,14 +86,14 @@ class RunEventConsumer(AsyncWebsocketConsumer):
         except TooSlow:
             await self._give_up()
 
-    async def _send_events(self, events: list[dict[str, Any]]) -> None:
-        for part in _parts(events):
+    async def _send_events(self, told: Told) -> None:
+        for text, seq in told.frames:
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_S):
-                    await self.send(part.text)
+                    await self.send(text)
             except TimeoutError:
                 raise TooSlow from None
-            self._seq = part.seq
+            self._seq = seq
 
     async def _give_up(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -115,34 +114,3 @@ class RunEventConsumer(AsyncWebsocketConsumer):
                 audit.refused(user=self._user, target=f"socket {self.scope['path']}", code=error.code)
                 raise
             audit.staff_views(seen.values())
-
-    def _allowed(self) -> bool:
-        return may_read(self._user, self.scope.get("session"), self._run_id)
-
-
-class Part:
-    """One frame: as many events as fit."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.size = 0
-        self.seq = 0
-
-    def add(self, text: str, seq: int) -> None:
-        self.texts.append(text)
-        self.size += len(text)
-        self.seq = seq
-
-    @property
-    def text(self) -> str:
-        return f'{{"events": [{", ".join(self.texts)}]}}'
-
-
-def _parts(events: list[dict[str, Any]]) -> list[Part]:
-    parts: list[Part] = []
-    for event in events:
-        text = json.dumps(event)
-        if not parts or parts[-1].size + len(text) > MAX_FRAME:
-            parts.append(Part())
-        parts[-1].add(text, event["seq"])
-    return parts

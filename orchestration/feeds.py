@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -23,6 +21,8 @@ from orchestration.domain.states import Kind
 from orchestration.models import Run
 from orchestration.publishing import group_name, publisher
 from orchestration.selectors.runs import events_after
+from orchestration.selectors.sights import Sight, Watcher, sights
+from orchestration.sharing import Fresh, Gathered, Once
 
 logger = logging.getLogger("apflow.feeds")
 
@@ -31,44 +31,42 @@ POLL_S = 0.5  # longest wait for news of an active run
 TAIL_S = 0.01  # the same when nobody nudges viewers here: the engine works in another process; FRAME_S comes on top
 RETRY_S = 1.0  # until a channel layer that has failed is tried again
 IDLE_S = 5.0  # the same for a run that has ended: only late results can come
+GATHER_S = 0.25  # questions after rights that come within it are answered together
 BREATH = 4.0  # after a frame that took t seconds to render, wait at least BREATH * t
 ENDINGS = frozenset({Kind.RUN_COMPLETED, Kind.RUN_FAILED, Kind.RUN_CANCELLED})
 
 
 @dataclass(eq=False)
 class Frame:
-    """What changed in a run since the frame before; whatever viewers make of it together is made once."""
+    """What changed in a run after event *since*; whatever viewers make of it together is made once."""
 
     run_id: int
+    since: int
     seq: int  # newest event in it
     changed: frozenset[UUID]
     ended: bool = False
-    cost_s: float = 0.0  # time spent on rendering it
-    _made: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
+    made: Once = field(default_factory=Once)
 
     async def once[T](self, key: str, make: Callable[[], Awaitable[T]]) -> T:
-        """What *make* gives, called by the first viewer that asks for *key*."""
-        if key not in self._made:
-            self._made[key] = asyncio.ensure_future(self._timed(make))
-        made: T = await asyncio.shield(self._made[key])
-        return made
-
-    async def _timed[T](self, make: Callable[[], Awaitable[T]]) -> T:
-        started = time.monotonic()
-        try:
-            return await make()
-        finally:
-            self.cost_s += time.monotonic() - started
+        """What *make* gives, called by the first viewer that asks for *key*. It must tell the run as it is at `seq` or
+        later; where it depends on `changed` as well, `since` belongs into the key."""
+        return await self.made.get(key, make)
 
     def joined(self, newer: Frame) -> Frame:
-        """This frame and a *newer* one as one, for a viewer that fell behind."""
-        return Frame(newer.run_id, newer.seq, self.changed | newer.changed, self.ended or newer.ended)
+        """This frame and a *newer* one as one, for a viewer that fell behind. Viewers that are late share, too."""
+        changed, ended = self.changed | newer.changed, self.ended or newer.ended
+        return Frame(newer.run_id, self.since, newer.seq, changed, ended, newer.made)
 
 
 class Subscription:
-    """One viewer's mailbox: holds at most one frame, so a slow viewer costs no memory and misses nothing."""
+    """One viewer's mailbox: holds at most one frame, so a slow viewer costs no memory and misses nothing.
 
-    def __init__(self) -> None:
+    *fresh*: for what all viewers of the run that ask now can get together. *sights*: whether they still see it.
+    """
+
+    def __init__(self, fresh: Fresh, sights: Gathered[Watcher, Sight]) -> None:
+        self.fresh = fresh
+        self.sights = sights
         self._frame: Frame | None = None
         self._filled = asyncio.Event()
 
@@ -94,6 +92,8 @@ class Feed:
         self.run_id = run_id
         self.subscriptions: set[Subscription] = set()
         self.loop = asyncio.get_running_loop()
+        self.fresh = Fresh()
+        self.sights = Gathered(self._sights, GATHER_S)
         self._news = asyncio.Event()
         self._hears = False  # whether nudges can come
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,15 +117,15 @@ class Feed:
                 continue
             if not events:
                 continue
-            cursor = events[-1][0]
+            since, cursor = cursor, events[-1][0]
             changed = frozenset(task for _, task, _ in events if task is not None)
             active = active and not any(kind in ENDINGS for _, _, kind in events)
-            frame = Frame(self.run_id, cursor, changed, ended=not active)
+            frame = Frame(self.run_id, since, cursor, changed, ended=not active)
             for subscription in tuple(self.subscriptions):
                 subscription.put(frame)
 
     async def _pause(self, frame: Frame | None, *, active: bool) -> None:
-        await asyncio.sleep(max(FRAME_S, BREATH * frame.cost_s if frame else 0.0))
+        await asyncio.sleep(max(FRAME_S, BREATH * frame.made.cost_s if frame else 0.0))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), self._patience(active=active))
         self._news.clear()
@@ -134,6 +134,10 @@ class Feed:
         if not active:
             return IDLE_S
         return POLL_S if publisher.nudges_viewers and self._hears else TAIL_S
+
+    async def _sights(self, watchers: list[Watcher]) -> dict[Watcher, Sight]:
+        found: dict[Watcher, Sight] = await database_sync_to_async(sights)(self.run_id, watchers)
+        return found
 
     async def _listen(self) -> None:
         told = False
@@ -172,7 +176,7 @@ async def subscribe(run_id: int) -> AsyncIterator[Subscription]:
     if feed is None or feed.loop is not asyncio.get_running_loop():
         feed = _feeds[run_id] = Feed(run_id)
         feed.start(seq, active=status)
-    subscription = Subscription()
+    subscription = Subscription(feed.fresh, feed.sights)
     feed.subscriptions.add(subscription)
     try:
         yield subscription

@@ -13,6 +13,8 @@ WRITE = ("add", "change", "delete")
 VIEWER = [("orchestration", model, "view") for model in SEEN]
 OPERATOR = [
     *VIEWER,
+    ("orchestration", "secret", "view"),
+    *[("orchestration", "secret", action) for action in WRITE],
     *[("orchestration", model, action) for model in BUILT for action in WRITE],
     ("orchestration", "tree", "run"),
 ]
@@ -26,12 +28,13 @@ def roles_install(apps: Apps) -> None:
     """Groups viewer, operator and admin with their permissions; *apps* is a migration's registry or the real one.
 
     Effects: creates what is missing (permissions too: Django makes them only after the last migration) and takes
-    nothing away, so permissions that an administrator has added stay.
+    nothing away, so permissions that an administrator has added stay. A few queries, however many rights there are.
     """
     group_model = apps.get_model("auth", "Group")
+    permissions = _permissions(apps)
     for name, rights in ROLES.items():
         group, _ = group_model.objects.get_or_create(name=name)
-        group.permissions.add(*[_permission(apps, *right) for right in rights])
+        group.permissions.add(*[permissions[right] for right in rights if right in permissions])
 
 
 def roles_remove(apps: Apps) -> None:
@@ -39,14 +42,32 @@ def roles_remove(apps: Apps) -> None:
     apps.get_model("auth", "Group").objects.filter(name__in=list(ROLES)).delete()
 
 
-def _permission(apps: Apps, app_label: str, model: str, action: str) -> Any:
-    content_types = apps.get_model("contenttypes", "ContentType").objects
-    content_type, _ = content_types.get_or_create(app_label=app_label, model=model)
-    name = RUN_TREE_NAME if action == "run" else f"Can {action} {_verbose(app_label, model, apps)}"
-    permission, _ = apps.get_model("auth", "Permission").objects.get_or_create(
-        content_type=content_type, codename=f"{action}_{model}", defaults={"name": name}
-    )
-    return permission
+def _permissions(apps: Apps) -> dict[tuple[str, str, str], Any]:
+    """Right -> permission of everything that a role has; an early migration knows no model of a later one."""
+    every = {right for rights in ROLES.values() for right in rights}
+    wanted = sorted(right for right in every if right[1] in apps.all_models[right[0]])
+    content_types, permissions = apps.get_model("contenttypes", "ContentType"), apps.get_model("auth", "Permission")
+    types = {(one.app_label, one.model): one for one in content_types.objects.all()}
+    for app_label, model in {right[:2] for right in wanted} - types.keys():
+        types[app_label, model], _ = content_types.objects.get_or_create(app_label=app_label, model=model)
+    keys = {right: (types[right[:2]].pk, f"{right[2]}_{right[1]}") for right in wanted}
+    missing = set(keys.values()) - _by_key(permissions).keys()
+    made = [
+        permissions(content_type_id=key[0], codename=key[1], name=_name(apps, *right))
+        for right, key in keys.items()
+        if key in missing
+    ]
+    permissions.objects.bulk_create(made, ignore_conflicts=True)  # another process may do the same
+    known = _by_key(permissions)
+    return {right: known[key] for right, key in keys.items()}
+
+
+def _by_key(permissions: Any) -> dict[tuple[int, str], Any]:
+    return {(one.content_type_id, one.codename): one for one in permissions.objects.all()}
+
+
+def _name(apps: Apps, app_label: str, model: str, action: str) -> str:
+    return RUN_TREE_NAME if action == "run" else f"Can {action} {_verbose(app_label, model, apps)}"
 
 
 def _verbose(app_label: str, model: str, apps: Apps) -> str:

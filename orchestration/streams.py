@@ -6,26 +6,28 @@ import contextlib
 import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from channels.db import database_sync_to_async
-from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_GET
 
 from orchestration.domain.errors import Invalid, NotFound, OrchestrationError, Problem
-from orchestration.feeds import Frame, subscribe
+from orchestration.feeds import Frame, Subscription, subscribe
 from orchestration.models import Run
 from orchestration.selectors.access import run_for_read
 from orchestration.selectors.events import EventPage, events_page
+from orchestration.selectors.sights import Watcher
 from orchestration.services import audit
 from orchestration.services.tokens import InvalidToken, token_user
 
 MAX_SEQ = 2**62
 QUIET_S = 2.0  # longest wait before the rows are looked at again, nudge or not
 RECHECK_S = 3.0  # how often rights are looked at again: what is taken away ends a stream within 5 seconds
+MAX_FRAME = 256 * 1024  # characters of a socket's message; more events are sent in several
 KEEPALIVE_S = 15.0  # so that proxies do not take a quiet stream for a dead one
 
 
@@ -43,68 +45,108 @@ def clean_seq(text: str, field: str) -> int:
     return int(text)
 
 
-def signed_in(user: Any, session: Any) -> Any:
-    """*user*, read anew; None when the account or *session* (None: not signed in by one) has ended meanwhile.
-
-    A session ends by logout, expiry and a changed password.
-    """
-    fresh = get_user_model().objects.filter(pk=user.pk, is_active=True).first()
-    if fresh is None or session is None or not session.session_key:
-        return fresh
-    stored = session.__class__(session.session_key).load()  # type() of a lazy session is not its class
-    proof = str(stored.get(HASH_SESSION_KEY, ""))
-    return fresh if constant_time_compare(proof, fresh.get_session_auth_hash()) else None
+type Allowed = Watcher | Callable[[], bool]
 
 
-def may_read(user: Any, session: Any, run_id: int, secret: str = "") -> bool:
-    """Whether *user*, read anew, is still signed in by *session*, or by the token *secret*, and may see the run."""
+def watcher_of(user: Any, session: Any) -> Watcher:
+    """*user*, signed in by *session* (None: by none)."""
+    return Watcher(user.pk, (session.session_key or "") if session is not None else "")
+
+
+def allowed_of(user: Any, session: Any, run_id: int, secret: str = "") -> Allowed:
+    """What `follow` asks whether *user* may go on watching: signed in by *session*, or by the token *secret*."""
+    return (lambda: _token_sees(secret, run_id)) if secret else watcher_of(user, session)
+
+
+def _token_sees(secret: str, run_id: int) -> bool:
     try:
-        fresh = token_user(secret)[0] if secret else signed_in(user, session)
-    except InvalidToken:
-        return False
-    if fresh is None:
-        return False
-    try:
-        run_for_read(fresh, run_id)
-    except NotFound:
+        run_for_read(token_user(secret)[0], run_id)
+    except (InvalidToken, NotFound):
         return False
     return True
 
 
-async def follow(run_id: int, after: int, allowed: Callable[[], bool]) -> AsyncGenerator[list[dict[str, Any]]]:
-    """The events after *after*, in order and without gaps, in lists of at most 100; ends after the run's last one.
+@dataclass(eq=False, frozen=True)
+class Told:
+    """Events to be sent, oldest first, and their forms on the wire, each made once for all who get them."""
 
-    An empty list is a sign of life, at least every 2 seconds. *allowed* (called in a thread) is asked every 3 seconds.
-    Raises AccessLost when it says no, NotFound when the run is gone.
+    page: EventPage
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.page.events
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Each event as JSON text."""
+        return [json.dumps(event) for event in self.events]
+
+    @cached_property
+    def frames(self) -> list[tuple[str, int]]:
+        """The messages of a socket, with the number of the last event in each."""
+        frames: list[tuple[str, int]] = []
+        start = size = 0
+        for place, text in enumerate(self.texts):
+            if place > start and size + len(text) > MAX_FRAME:
+                frames.append(self._frame(start, place))
+                start, size = place, 0
+            size += len(text)
+        return [*frames, self._frame(start, len(self.texts))] if self.texts else []
+
+    @cached_property
+    def blocks(self) -> str:
+        """As Server-Sent Events."""
+        # json.dumps leaves no line break in the text, so no value can end the block early
+        pairs = zip(self.events, self.texts, strict=True)
+        return "".join(f"id: {event['seq']}\nevent: {event['kind']}\ndata: {text}\n\n" for event, text in pairs)
+
+    def _frame(self, start: int, end: int) -> tuple[str, int]:
+        seq = self.events[end - 1]["seq"]
+        return f'{{"events": [{", ".join(self.texts[start:end])}]}}', seq
+
+
+async def follow(run_id: int, after: int, allowed: Allowed) -> AsyncGenerator[Told]:
+    """The events after *after*, in order and without gaps, at most 100 at a time; ends after the run's last one.
+
+    Nothing told is a sign of life, at least every 2 seconds; *allowed* is asked every 3 seconds. Raises AccessLost when
+    it says no, NotFound when the run is gone.
     """
     checked = time.monotonic()
     try:
         async with subscribe(run_id) as news:  # first: what is committed after this shows up there
             frame: Frame | None = None
             while True:
-                page = await _read(run_id, after, frame)
-                if page.events:
-                    after = page.events[-1]["seq"]
-                yield page.events
-                if page.ended:
+                told = await _read(run_id, after, frame, news)
+                if told.events:
+                    after = told.events[-1]["seq"]
+                yield told
+                if told.page.ended:
                     return
-                left = max(0.0, checked + RECHECK_S - time.monotonic())
-                frame = None if page.more else await news.next(timeout=min(QUIET_S, left))
+                if not told.page.more:
+                    left = max(0.0, checked + RECHECK_S - time.monotonic())
+                    frame = await news.next(timeout=min(QUIET_S, left))
                 if time.monotonic() - checked >= RECHECK_S:
                     checked = time.monotonic()
-                    if not await database_sync_to_async(allowed)():
+                    if not await _still(news, allowed):
                         raise AccessLost
     except Run.DoesNotExist:
         raise NotFound(f"no run {run_id}") from None
 
 
-async def _read(run_id: int, after: int, frame: Frame | None) -> EventPage:
-    """A page; viewers that got the same news and are equally far share one reading."""
-    if frame is None:
-        fresh: EventPage = await database_sync_to_async(events_page)(run_id, after)
-        return fresh
-    page: EventPage = await frame.once(f"events {after}", lambda: database_sync_to_async(events_page)(run_id, after))
-    return page
+async def _still(news: Subscription, allowed: Allowed) -> bool:
+    if isinstance(allowed, Watcher):
+        return (await news.sights.ask(allowed)).read
+    return bool(await database_sync_to_async(allowed)())
+
+
+async def _read(run_id: int, after: int, frame: Frame | None, news: Subscription) -> Told:
+    """The next events; viewers that are equally far share one reading."""
+
+    async def read() -> Told:
+        return Told(await database_sync_to_async(events_page)(run_id, after))
+
+    key = f"events {after}"
+    return await (news.fresh.get(key, read) if frame is None else frame.once(key, read))
 
 
 @login_not_required
@@ -128,31 +170,26 @@ async def run_events(request: HttpRequest, run_id: int, secret: str = "") -> Htt
             target = f"GET {request.path}"
             await database_sync_to_async(audit.refused)(user=user, target=target, code=error.code)
         return _refusal(error.status, error.code, error.message, error.field)
-    events = _lines(follow(run_id, after, lambda: may_read(user, request.session, run_id, secret)))
+    events = _lines(follow(run_id, after, allowed_of(user, request.session, run_id, secret)))
     response = StreamingHttpResponse(events, content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _lines(pages: AsyncGenerator[list[dict[str, Any]]]) -> AsyncIterator[str]:
+async def _lines(pages: AsyncGenerator[Told]) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     spoke = time.monotonic()
     with contextlib.suppress(AccessLost, NotFound):  # a client that reconnects gets the refusal
         async with contextlib.aclosing(pages):
-            async for events in pages:
-                if events:
-                    yield "".join(_block(event) for event in events)
+            async for told in pages:
+                if told.events:
+                    yield told.blocks
                 elif time.monotonic() - spoke >= KEEPALIVE_S:
                     yield ": keep-alive\n\n"
                 else:
                     continue
                 spoke = time.monotonic()
-
-
-def _block(event: dict[str, Any]) -> str:
-    # json.dumps leaves no line break in the text, so no value can end the block early
-    return f"id: {event['seq']}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n"
 
 
 def _refusal(status: int, code: str, message: str, field: str = "") -> JsonResponse:

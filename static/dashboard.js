@@ -45,15 +45,13 @@
     const start = Number(head.dataset.start);
     const now = Number(head.dataset.end) || Date.now() / 1000;
     const scale = 1000 / Math.max(0.001, now - start);
-    for (const svg of $$("svg.tl")) {
-      const { s, e, p } = svg.dataset;
+    for (const bar of $$("svg.tl [data-s]")) {
+      const { s, e, p } = bar.dataset;
       const x = Math.min(996, Math.max(0, (Number(s) - start) * scale));
-      const width = Math.min(1000, Math.max(4, ((Number(e) || now) - Number(s)) * scale));
-      const [span, filled] = svg.children;
-      span.setAttribute("x", x);
-      span.setAttribute("width", width);
-      filled?.setAttribute("x", x);
-      filled?.setAttribute("width", width * Number(p));
+      const width = Math.min(1000 - x, Math.max(4, ((Number(e) || now) - Number(s)) * scale)) * Number(p ?? 1);
+      if (bar.nodeName === "path") { bar.setAttribute("d", `M${x} 7V1H${x + width}V7`); continue; }
+      bar.setAttribute("x", x);
+      bar.setAttribute("width", width);
     }
   };
   tick();
@@ -62,34 +60,47 @@
 
   /* liveness: what the page shows is live, catching up, polled, or old */
   const badge = $("#live");
-  let heard = 0, failures = 0, poller = 0;
+  let heard = 0, failures = 0, poller = 0, polled = false;
   const seq = () => $("#run-head")?.dataset.seq ?? "";
   const show = (state, text) => {
     if (!badge) return;
     badge.dataset.live = state;
     write(badge, `${text} · #${seq()}`);
   };
+  const ended = () => $("#run-head")?.dataset.active === "0";
   const poll = (on) => {
+    polled &&= on;
     if (on && !poller) poller = setInterval(() => { if (!document.hidden) htmx.trigger("#poll", "poll"); }, 3000);
     if (!on && poller) poller = clearInterval(poller) || 0;
   };
   document.addEventListener("htmx:ws:after:connection", () => { heard = Date.now(); show("catching", "catching up"); });
   document.addEventListener("htmx:ws:after:message:incoming", () => {
     heard = Date.now(); failures = 0; poll(false); settle();
-    const head = $("#run-head");
-    show("live", head?.dataset.active === "0" ? "ended, up to date" : "live");
+    show("live", ended() ? "ended, up to date" : "live");
   });
   document.addEventListener("htmx:ws:close", (event) => {
     const code = event.detail.code;
     if (code === 4403) return show("offline", "signed out: reload the page");
     if (code === 4404) return show("offline", "this run is gone");
-    if (document.hidden || event.detail.reason === "removed") return;
+    if (event.detail.reason === "removed") return;
+    if (ended()) return poll(false); // nothing more will come
     failures += 1;
-    show("offline", "offline, reconnecting");
+    if (!polled) show("offline", "offline, reconnecting");
     poll(failures > 2);
   });
+  /* a socket may be neither opened nor refused: by a firewall, or by a browser that has seen too many refused */
+  setTimeout(() => { if (badge?.dataset.live === "still" && $("#poll") && !ended()) poll(true); }, 5000);
+  for (const trouble of ["htmx:error", "htmx:response:error"]) {
+    document.addEventListener(trouble, (event) => {
+      if (event.target.id !== "poll") return;
+      behind = false;
+      if (!poller) return;
+      polled = false;
+      show("offline", "offline, reconnecting");
+    });
+  }
   setInterval(() => {
-    if (badge?.dataset.live === "live" && Date.now() - heard > 15000) show("catching", "no news for 15 s, checking");
+    if (badge?.dataset.live === "live" && !ended() && Date.now() - heard > 15000) show("catching", "no news for 15 s, checking");
   }, 5000);
 
   setInterval(() => { const told = $("#announce"); if (told) write(told, $("#story")?.textContent ?? ""); }, 10000);
@@ -99,8 +110,10 @@
     if (document.hidden && event.target.matches?.("[data-poll]")) event.preventDefault();
   });
   document.addEventListener("htmx:after:swap", (event) => {
-    if (poller && event.target.id === "poll") show("polling", "polling");
     settle();
+    if (!poller || event.target.id !== "poll") return;
+    polled = true;
+    if (ended()) { poll(false); show("live", "ended, up to date"); } else show("polling", "polling");
   });
 
   /* the tree: fold, unfold, move by keys; state lives here and survives every update */
@@ -130,6 +143,7 @@
       if (row.tabIndex === 0) current = !hide || current;
     }
     if (!current && first) first.tabIndex = 0;
+    forward();
     told();
     tick(); stretch();
   };
@@ -150,16 +164,39 @@
     }
     wasActive = active;
   };
+  /* an answer can be overtaken by the news of the socket: what it says is older then, and the page asks once more */
+  let newest = 0, behind = false;
+  const forward = () => {
+    const number = Number(seq());
+    if (number >= newest) { newest = number; behind = false; return; }
+    if (!behind) htmx.trigger("#poll", "poll");
+    behind = true;
+  };
   const fold = (row, shut) => {
     if (!row?.hasAttribute("aria-expanded")) return;
     if (shut) folded.add(row.id); else folded.delete(row.id);
     settle();
+  };
+  const foldAll = (shut, row) => {
+    const own = level(row);
+    for (const one of rows()) {
+      if (!one.hasAttribute("aria-expanded")) continue;
+      if (!shut) folded.delete(one.id); else if (level(one) > 1) folded.add(one.id);
+    }
+    settle();
+    if (shut && own > 2) queueMicrotask(() => focus(rows().slice(0, rows().indexOf(row)).findLast((one) => !one.hidden)));
   };
   const focus = (row) => {
     if (!row) return;
     for (const other of rows()) if (other.tabIndex === 0) other.tabIndex = -1;
     row.tabIndex = 0;
     row.focus();
+  };
+  /* at the end of a window keys go on in the next one */
+  const onward = (row, rel) => {
+    const link = row ? null : $(`#pager a[rel="${rel}"]`);
+    if (link) location.assign(`${link.href}#${rel === "next" ? "first" : "last"}-row`);
+    focus(row);
   };
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-fold]");
@@ -178,17 +215,42 @@
     const shut = row.getAttribute("aria-expanded") === "false";
     const parent = () => shown.slice(0, at).reverse().find((r) => level(r) < level(row));
     const actions = {
-      ArrowDown: () => focus(shown[at + 1]), ArrowUp: () => focus(shown[at - 1]),
+      ArrowDown: () => onward(shown[at + 1], "next"), ArrowUp: () => onward(shown[at - 1], "prev"),
       Home: () => focus(shown[0]), End: () => focus(shown.at(-1)),
       ArrowLeft: () => (row.hasAttribute("aria-expanded") && !shut ? fold(row, true) : focus(parent())),
       ArrowRight: () => (shut ? fold(row, false) : focus(shown[at + 1])),
       Enter: () => $("a", row)?.click(),
     };
+    if (event.shiftKey) Object.assign(actions, { ArrowLeft: () => foldAll(true, row), ArrowRight: () => foldAll(false, row) });
     actions.j = actions.ArrowDown; actions.k = actions.ArrowUp; actions.h = actions.ArrowLeft; actions.l = actions.ArrowRight;
     if (!actions[event.key]) return;
     event.preventDefault();
     actions[event.key]();
   });
+  /* focus that lost its element goes to what took its place, else to the nearest that is left around it */
+  let trail = [];
+  document.addEventListener("focusin", (event) => {
+    trail = [];
+    for (let el = event.target; el && el !== document.body; el = el.parentElement) trail.push(el);
+  });
+  const stops = "a[href], button:enabled, input:enabled:not([type=hidden]), select:enabled, textarea:enabled, summary, [tabindex='0']";
+  const seen = (el) => el.isConnected && el.checkVisibility({ visibilityProperty: true });
+  const hold = () => {
+    const [lost] = trail;
+    if (!lost || document.activeElement !== document.body || seen(lost)) return;
+    const again = lost.id && document.getElementById(lost.id);
+    const around = trail.find(seen);
+    const near = around && around.id !== "main" ? $$(stops, around).find(seen) : null;
+    (again && seen(again) ? again : near || $("#main")).focus({ preventScroll: true });
+  };
+  /* a dialog whose inside has come: on the choice that changes nothing */
+  const enter = () => {
+    const dialog = $("dialog[open]");
+    if (dialog && !$(":focus", dialog)) $("[data-close]", dialog)?.focus();
+  };
+  document.addEventListener("htmx:after:swap", () => { enter(); setTimeout(hold); });
+  document.addEventListener("htmx:ws:after:message:incoming", () => setTimeout(hold));
+  document.addEventListener("click", () => requestAnimationFrame(() => requestAnimationFrame(hold))); // what was pressed may be gone
   document.addEventListener("submit", (event) => {
     const dialog = event.target.closest("dialog");
     if (dialog) setTimeout(() => dialog.close());
@@ -204,4 +266,10 @@
   });
 
   settle();
+  const wanted = new URLSearchParams(location.search).get("row");
+  if (wanted) focus(rows().find((row) => row.getAttribute("aria-rowindex") === wanted) ?? rows()[0]);
+  if (/^#(first|last)-row$/.test(location.hash)) {
+    focus(rows().at(location.hash === "#first-row" ? 0 : -1));
+    history.replaceState(null, "", location.pathname + location.search);
+  }
 })();

@@ -54,10 +54,27 @@
     next.focus();
     next.scrollIntoView({ block: "center" });
   };
-  const dialogFor = (name) => $(`[data-key="${name}"], [data-dialog^="${name}"], #run-actions a[href*="/${name}"]`);
+  const dialogFor = (name) => $(`[data-key="${name}"], [data-dialog^="${name}"], #run-actions a[href*="/${name}"], main .acts a[href*="/${name}"]`);
   const box = () => here() && $('input[form="bulk"]', here());
   const filter = () => $("[data-filter], main input[type=search]");
-  const sections = { o: "/", t: "/trees/", r: "/runs/", q: "/queue/", e: "/executors/" };
+  const sections = { o: "/", t: "/trees/", r: "/runs/", q: "/queue/", e: "/executors/", w: "/workers/" };
+  const tabs = () => $$("main nav.tabs a").filter((a) => a.offsetParent);
+  const priority = () => $("select[name=priority]", here() ?? document.activeElement?.closest("tr") ?? undefined) ?? $("main select[name=priority]");
+  const waits = ["ready", "waiting", "blocked", "retrying"];
+  const waiting = () => {
+    const row = document.activeElement?.closest?.("#rows > tr[aria-level]");
+    return row && waits.includes(row.dataset.state) ? row : null;
+  };
+  const why = () => {
+    const row = waiting();
+    if (row) return window.apflowPanel?.open(row, ".why") || $("a", row).click();
+    $("#task .why [tabindex]").focus();
+  };
+  const beside = (where) => {
+    const own = $('#run-head .strip [aria-current="page"]');
+    const to = where === "next" ? own?.nextElementSibling : own?.previousElementSibling;
+    if (to) to.click();
+  };
   let going = 0, following = false;
   const follow = () => {
     following = !following;
@@ -71,20 +88,32 @@
   const table = [
     { keys: ["/"], shown: ["/"], word: "filter", when: filter, act: () => filter().focus() },
     { keys: ["?"], shown: ["?"], word: "help", when: always, act: () => help() },
-    { keys: ["g"], shown: ["g", "o t r q e"], word: "go", when: always, act: () => { going = Date.now(); } },
+    { keys: ["g"], shown: ["g", "o t r q e w"], word: "go", when: always, act: () => { going = Date.now(); } },
     { keys: ["j"], shown: ["j", "k"], word: "move", when: () => rows().length || treeRows().length, act: () => move(1) },
     { keys: ["k"], when: () => rows().length || treeRows().length, act: () => move(-1) },
-    { shown: ["h", "l"], word: "fold", when: () => treeRows().length },
+    { shown: ["↓", "↑", "Home", "End"], word: "rows", when: () => treeRows().length },
+    { shown: ["h", "l", "←", "→"], word: "fold", when: () => treeRows().length },
+    { shown: ["Shift ←", "Shift →"], word: "foldall", when: () => treeRows().length },
     { shown: ["Enter"], word: "open", when: () => rows().length || treeRows().length },
+    { shown: ["o"], word: "panel", when: () => treeRows().length && window.apflowPanel?.fits() },
+    { keys: ["w"], shown: ["w"], word: "why", when: () => waiting() || $("#task .why"), act: () => why() },
+    { keys: ["p"], shown: ["p"], word: "priority", when: () => priority(), act: () => priority().focus() },
+    { keys: ["1", "2", "3", "4", "5"], shown: ["1", "2", "…"], word: "tabs", when: () => tabs().length,
+      act: (event) => tabs()[event.key - 1]?.click() },
+    { keys: ["["], shown: ["[", "]"], word: "runs", when: () => $("#run-head .strip"), act: () => beside("previous") },
+    { keys: ["]"], when: () => $("#run-head .strip"), act: () => beside("next") },
     { keys: ["x", "X"], shown: ["x", "Shift x"], word: "pick", when: () => onList() && $("#bulk"),
       act: (event) => { if (box()) window.apflowLists.pick(box(), event.key === "X"); } },
     { keys: ["a"], shown: ["a"], word: "all", when: () => onList() && $("#bulk"), act: () => window.apflowLists.all() },
+    { keys: ["b"], shown: ["b"], word: "bulk", when: () => $("#bulk[data-some]"), act: () => $("#bulk button[name]").focus() },
+    { keys: ["u"], shown: ["u"], word: "undo", when: () => $("#b-undo:enabled"), act: () => $("#b-undo").click() },
     { keys: ["r"], shown: ["r"], word: "rerun", when: () => dialogFor("rerun"), act: () => dialogFor("rerun").click() },
     { keys: ["c"], shown: ["c"], word: "cancel", when: () => dialogFor("cancel"), act: () => dialogFor("cancel").click() },
     { keys: ["n"], shown: ["n", "N"], word: "failure", when: () => failures().length, act: () => toFailure(1) },
     { keys: ["N"], when: () => failures().length, act: () => toFailure(-1) },
     { keys: ["f"], shown: ["f"], word: "follow", when: () => $("#run-head")?.dataset.active === "1", act: follow },
     { keys: ["."], shown: ["."], word: "news", when: () => $("#news"), act: () => window.apflowLists.show() },
+    { shown: ["Esc"], word: "close", when: always },
   ];
   const mac = /Mac|iPhone|iPad/.test(navigator.platform);
   const line = (shown, text) => {
@@ -99,7 +128,7 @@
   };
   const help = () => {
     const active = table.filter((entry) => entry.shown && entry.when());
-    const own = $$("[data-key-word]").map((el) => line([el.dataset.key], el.dataset.keyWord)).flat();
+    const own = $$("[data-keys-more]").flatMap((el) => Array.from((el.content ?? el).children, (one) => one.cloneNode(true)));
     const first = line([mac ? "⌘ K" : "Ctrl K"], word("palette"));
     $("#keys-list").replaceChildren(...first, ...active.flatMap((entry) => line(entry.shown, word(entry.word))), ...own);
     if (!$("#keys").open) $("#keys").showModal();

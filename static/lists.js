@@ -84,6 +84,7 @@
     } else if (event.target.closest("#bulk-none")) {
       picked.clear();
       $("#bulk-all").checked = false;
+      (boxes().find((one) => one.value === anchor) ?? boxes()[0])?.focus(); // the bar goes, and the button with it
       paint();
     }
   });

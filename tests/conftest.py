@@ -1,58 +1,68 @@
-"""What every test has: roles, thawed archives after transactional tests, and browser tests only where they can run."""
+"""What every test has: roles, tables that can be emptied, and in .ci/run a failure instead of a skip."""
 
 from __future__ import annotations
-
-import importlib.util
-import os
-import shutil
 
 import pytest
 from django.apps import apps
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.db import connection
+from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
 
+from orchestration.builders import bulk
 from orchestration.models import Tree
 from orchestration.roles import roles_install
 from tests.support_audit import forget_audit
+from tests.support_needs import e2e_missing, fuzz_missing, refuse_skip
+from tests.support_postgres import shared
+from tests.support_speed import long_files_first, quick_flush
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CUT_OTHERS = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
  WHERE datname = current_database() AND pid <> pg_backend_pid()"""
-E2E_REMEDY = "install it with: .venv/bin/python -m pip install --require-hashes -r requirements-e2e.lock"
-CHROMIUM_REMEDY = "install it with: apt-get install chromium"
 
 
-def _e2e_missing() -> str:
-    if importlib.util.find_spec("playwright") is None:
-        return f"playwright is missing: {E2E_REMEDY}"
-    if not any(shutil.which(name) for name in CHROMIUM_NAMES):
-        return f"no Chromium on PATH: {CHROMIUM_REMEDY}"
-    return ""
-
-
-def _fuzz_missing() -> str:
-    return "" if importlib.util.find_spec("schemathesis") else f"schemathesis is missing: {E2E_REMEDY}"
-
-
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Skip browser and fuzz tests that can't run here, saying what to install; with APFLOW_E2E_REQUIRED=1 they fail."""
-    if os.environ.get("APFLOW_E2E_REQUIRED") == "1":
-        return
-    for name, missing in (("e2e", _e2e_missing()), ("fuzz", _fuzz_missing())):
+    if hasattr(config, "workerinput"):
+        items.sort(key=long_files_first)
+    for name, missing in (("e2e", e2e_missing()), ("fuzz", fuzz_missing())):
         for item in items:
             if missing and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=missing))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    report = yield
+    refuse_skip(report)
+    if report.failed and settings.POSTGRES:
+        report.sections.append(("PostgreSQL", shared().said()))
+    return report
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """At the end nobody else has the database open: a thread of asgiref lives as long as the process."""
+    """The flush after a transactional test leaves the roles, as the migrations did: another test may need them.
+
+    At the end nobody else has the database open: a thread of asgiref lives as long as the process.
+    """
+    quick_flush()
+    post_migrate.connect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
     yield
+    post_migrate.disconnect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
     if settings.POSTGRES:
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(CUT_OTHERS)
+
+
+def _roles_after_flush(**_kwargs):
+    roles_install(apps)
+
+
+@pytest.fixture(autouse=True)
+def _bulk_by_hand(monkeypatch):
+    """The thread would work outside of a test's transaction, and after its end; tests call `work_off` instead."""
+    monkeypatch.setattr(bulk.worker, "wake", lambda: None)
 
 
 def _transactional(request) -> bool:
@@ -62,17 +72,14 @@ def _transactional(request) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _roles_and_archives(request, _django_db_marker):
-    """A transactional test ends with a flush: it empties the groups of the migrations, and the guards would refuse to
-    empty the tasks of an archived tree and the audit log. So put the first back before, thaw the second and empty the
-    third after the test."""
-    if not _transactional(request):
+def _archives_and_audit(request, _django_db_marker):
+    """A transactional test ends with a flush, and the guards would refuse to empty the tasks of an archived tree and
+    the audit log: so thaw the first and empty the second before. `quick_flush` does not ask them."""
+    if settings.POSTGRES or not _transactional(request):
         yield
         return
     if "transactional_db" in request.fixturenames:
         request.getfixturevalue("transactional_db")
-    if not Group.objects.exists():
-        roles_install(apps)
     yield
     Tree.objects.exclude(archived_at=None).update(archived_at=None)
     forget_audit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 
 from orchestration.builders.array import tree_from_array
 from orchestration.models import Task, Tree
@@ -21,6 +21,12 @@ def make_user(name: str = "ann", *, role: str | None = "operator", **fields: Any
             roles_install(apps)
         user.groups.set([Group.objects.get(name=role)])
     return User.objects.get(pk=user.pk)  # without cached permissions
+
+
+def grant(user: User, *rights: str) -> User:
+    """*user*, who has *rights* (codenames such as use_shell) from now on."""
+    user.user_permissions.add(*Permission.objects.filter(content_type__app_label="orchestration", codename__in=rights))
+    return User.objects.get(pk=user.pk)
 
 
 def task(

@@ -15,18 +15,25 @@ IMPATIENT_S = 0.05
 
 @contextmanager
 def impatient(monkeypatch):
-    """Meanwhile new connections wait for a lock for 50 ms only."""
-    options = connections.settings["default"]["OPTIONS"]
-    if connection.vendor == "sqlite":
-        monkeypatch.setitem(options, "timeout", IMPATIENT_S)
+    """Meanwhile this connection and new ones wait for a lock for 50 ms only; nothing of it is left to other tests."""
+    with monkeypatch.context() as patched:
+        options = connections.settings["default"]["OPTIONS"]
+        if connection.vendor == "sqlite":
+            patched.setitem(options, "timeout", IMPATIENT_S)
+        else:
+            patched.setitem(options, "options", f"-c lock_timeout={IMPATIENT_S}s")
+        _start_anew(IMPATIENT_S)
         yield
-        return
-    monkeypatch.setitem(options, "options", f"-c lock_timeout={IMPATIENT_S}s")
-    connection.close()
-    connection.close_pool()
-    yield
-    connection.close()
-    connection.close_pool()
+    _start_anew(connections.settings["default"]["OPTIONS"].get("timeout"))
+
+
+def _start_anew(wait_s):
+    """SQLite: this connection alone, its database may be in memory. PostgreSQL: all, the pool keeps its options."""
+    if connection.vendor == "sqlite":
+        connection.cursor().execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
+    else:
+        connection.close()
+        connection.close_pool()
 
 
 @contextmanager
@@ -37,7 +44,9 @@ def no_writes():
         other.execute("BEGIN IMMEDIATE")
     else:
         other = psycopg.connect(this_database()["DATABASE_URL"])
-        other.execute("LOCK TABLE orchestration_run, orchestration_task, orchestration_worker IN EXCLUSIVE MODE")
+        other.execute(
+            "LOCK TABLE orchestration_run, orchestration_task, orchestration_worker, django_session IN EXCLUSIVE MODE"
+        )
     yield
     other.rollback()
     other.close()

@@ -26,7 +26,8 @@ from urllib.parse import quote
 
 import psutil
 import psycopg
-import pytest
+
+from tests.support_needs import need
 
 SHARED = "APFLOW_TEST_POSTGRES"  # folder of the server that a parent process (of xdist, of a test) has started
 PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -35,14 +36,17 @@ SETTINGS = {
     "listen_addresses": "",
     "max_connections": "100",
     "shared_buffers": "64MB",
-    "full_page_writes": "off",  # survives the death of all processes; only a power cut needs it
+    "fsync": "off",  # the data survive the death of all processes; only a power cut needs these two
+    "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "checkpoint_timeout": "1h",
     "autovacuum_naptime": "10s",
     "log_min_messages": "error",
     "deadlock_timeout": "200ms",
+    "log_line_prefix": "%m [%p] %d ",
 }
+LOGGED = 6000  # characters of its log that a failed test shows
 START_S = 60.0
 _numbers = itertools.count(1)
 _shared: Cluster | None = None
@@ -68,11 +72,7 @@ def missing() -> str:
 
 def require() -> None:
     """Skips the test where PostgreSQL is missing; with APFLOW_E2E_REQUIRED=1 it fails instead."""
-    reason = missing()
-    if reason and os.environ.get("APFLOW_E2E_REQUIRED") == "1":
-        pytest.fail(reason)
-    if reason:
-        pytest.skip(reason)
+    need(missing())
 
 
 class Cluster:
@@ -147,6 +147,10 @@ class Cluster:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder = None
+
+    def said(self) -> str:
+        """The end of the server's log."""
+        return (self.folder / "log").read_text(errors="replace")[-LOGGED:] if self.folder else ""
 
     # -- databases -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class TokenLine:
     name: str
     prefix: str
     scope: str
+    use_shell: bool
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
@@ -59,7 +60,15 @@ def token_line(token: ApiToken, now: datetime) -> TokenLine:
     elif token.expires_at is not None and token.expires_at <= now:
         state = "expired"
     return TokenLine(
-        token.pk, token.name, token.prefix, token.scope, token.created_at, token.last_used_at, token.expires_at, state
+        token.pk,
+        token.name,
+        token.prefix,
+        token.scope,
+        token.use_shell,
+        token.created_at,
+        token.last_used_at,
+        token.expires_at,
+        state,
     )
 
 

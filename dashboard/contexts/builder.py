@@ -6,14 +6,17 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from dashboard.contexts.builder_graph import clip
 from dashboard.contexts.common import priority_word
+from dashboard.texts import counted
 from orchestration.builders.draft import hex_of
 from orchestration.domain.explain.dryrun import DryRun, SlotLimits, dry_run
 from orchestration.domain.explain.facts import EdgeFact, TaskFact
 from orchestration.domain.lint import RANK, Finding, Known, LintEdge, LintTask, Severity, lint
 from orchestration.domain.outline_edit import Array, Item
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.executors.base import JsonSchema
 from orchestration.executors.registry import all_executors, find
 
@@ -159,10 +162,10 @@ def checks_of(array: Array, findings: list[Finding]) -> Checks:
         Problem(f.severity, f.task, names[f.task], f.message, f.remedy, _cuts(f, names, edges))
         for f in findings[:FINDINGS]
     ]
-    said = [plural(count, severity) for severity, count in counts.items() if count]
+    said = [counted(count, severity) for severity, count in counts.items() if count]
     return Checks(
         tuple(shown), counts[Severity.ERROR], counts[Severity.WARNING], counts[Severity.HINT],
-        max(0, len(findings) - FINDINGS), ", ".join(said) or "all clear",
+        max(0, len(findings) - FINDINGS), ", ".join(said) or gettext("all clear"),
     )  # fmt: skip
 
 
@@ -172,7 +175,11 @@ def _cuts(
     """Dependencies of which taking one away mends it."""
     ring = finding.tasks if finding.code == "cycle" else ()
     pairs = [(task, ring[(at + 1) % len(ring)]) for at, task in enumerate(ring)] or [(finding.task, finding.edge)]
-    return tuple((a, b, f"“{clip(names[a])}” waits for “{clip(names[b])}”") for a, b in pairs[:CUTS] if (a, b) in edges)
+    return tuple(
+        (a, b, (gettext("“%(clip)s” waits for “%(clip2)s”") % {"clip": clip(names[a]), "clip2": clip(names[b])}))
+        for a, b in pairs[:CUTS]
+        if (a, b) in edges
+    )
 
 
 def lines_of(array: Array, findings: list[Finding], here: str) -> Lines:
@@ -206,7 +213,7 @@ def _marks(findings: Iterable[Finding]) -> dict[str, str]:
 def _line(item: Item, depth: int, names: Mapping[str, str], mark: str, here: str) -> Line:
     edges = item.get("dependencies", [])
     after = [names[e["id"]] + ("" if e.get("required", True) else " (optional)") for e in edges[:EDGES]]
-    more = f" and {len(edges) - EDGES} more" if len(edges) > EDGES else ""
+    more = (gettext(" and %(value)s more") % {"value": len(edges) - EDGES}) if len(edges) > EDGES else ""
     executor = item.get("executor", "")
     draft = not executor and (item.get("inputs") or item.get("params"))
     return Line(
@@ -215,7 +222,7 @@ def _line(item: Item, depth: int, names: Mapping[str, str], mark: str, here: str
         level=depth + 1,
         indent=18 * min(depth, 20),
         executor=executor,
-        kind="" if executor else "no executor" if draft else "group",
+        kind="" if executor else gettext("no executor") if draft else "group",
         priority="" if item.get("priority", 2) == 2 else priority_word(item["priority"]),
         after=", ".join(after) + more,
         mark=mark,
@@ -232,7 +239,10 @@ def edge_forms(array: Array, item: Item) -> tuple[EdgeForm, ...]:
 def _edge_form(edge: Item, name: str) -> EdgeForm:
     mapping, key = edge.get("map"), edge.get("as")
     flow = "map" if mapping is not None else "as" if key is not None else ""
-    words = {"map": ", ".join(f"{k} ← {v}" for k, v in (mapping or {}).items()), "as": f"as {key}"}.get(flow, "")
+    words = {
+        "map": ", ".join(f"{k} ← {v}" for k, v in (mapping or {}).items()),
+        "as": (gettext("as %(key)s") % {"key": key}),
+    }.get(flow, "")
     text = "\n".join(f"{k} = {v}" for k, v in (mapping or {}).items())
     return EdgeForm(edge["id"], name, edge.get("required", True), flow, key or "", text, words)
 

@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from orchestration.domain.folding import neighbourhood
 from orchestration.domain.layout import Leg, layout
 from orchestration.domain.lint import Finding, Severity
@@ -85,7 +87,7 @@ def drawing(array: Array, findings: Collection[Finding], here: str) -> Drawing:
     ]  # fmt: skip
     arrows = [
         Arrow(
-            _path(legs, pad, found.height), f"{names[b]} waits for {names[a]}{'' if required else ' (optional)'}",
+            _path(legs, pad, found.height), _edge_words(names[b], names[a], required=required),
             not required, (a, b) in on_cycle,
         )
         for (a, b, required), legs in zip(edges, found.routes, strict=True)
@@ -131,3 +133,8 @@ def clip(name: str) -> str:
             return found[:-1] + "…"
         found += character
     return found
+
+
+def _edge_words(task: str, other: str, *, required: bool) -> str:
+    text = gettext("%(task)s waits for %(other)s") if required else gettext("%(task)s waits for %(other)s (optional)")
+    return text % {"task": task, "other": other}

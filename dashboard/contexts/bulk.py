@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dashboard.contexts.common import Segment, State
+from dashboard.texts import counted
 from orchestration.domain.operations import ALLOWED, Bulk, Kind, OperationState
 from orchestration.domain.states import Display
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.models import BulkOperation
 from orchestration.selectors.bulk import BulkPreview
 
@@ -114,7 +115,7 @@ def actions_for(kind: Kind) -> tuple[ActionChoice, ...]:
 
 def preview_view(kind: Kind, action: Bulk, found: BulkPreview) -> PreviewView:
     """The preview ready to be shown."""
-    what = f"{WORDS[action]} {plural(len(found.ids), kind.removesuffix('s'))}"
+    what = f"{WORDS[action]} {counted(len(found.ids), kind.removesuffix('s'))}"
     return PreviewView(
         kind=kind.value,
         action=action.value,
@@ -141,12 +142,12 @@ def operation_view(operation: BulkOperation, now: datetime) -> OperationView:
     return OperationView(
         id=operation.pk,
         url=operation.get_absolute_url(),
-        title=f"{WORDS[Bulk(operation.action)]} {plural(operation.total, operation.kind.removesuffix('s'))}",
+        title=f"{WORDS[Bulk(operation.action)]} {counted(operation.total, operation.kind.removesuffix('s'))}",
         state=STATES[OperationState(operation.state)],
         open=operation.is_open,
         stopping=operation.is_open and operation.abort_requested,
         segments=tuple(parts),
-        words=f"{operation.done:,} of {operation.total:,}",
+        words=(gettext("%(done)s of %(total)s") % {"done": f"{operation.done:,}", "total": f"{operation.total:,}"}),
         story=_story(operation, good),
         failures=tuple(failures),
         more_failures=operation.failed - len(failures),

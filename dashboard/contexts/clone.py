@@ -6,23 +6,47 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext, gettext_lazy
+
 from dashboard.contexts.common import State
 from dashboard.contexts.tasks import task_state
+from dashboard.texts import counted
 from orchestration.builders.preview import ClonePreview, PreviewTask
 from orchestration.domain.states import Status
-from orchestration.domain.story import plural
 from orchestration.models import Task, Tree
 
 PAGE = 100  # tasks of a page of a preview
 
 KINDS = {
-    "copy": ("Copy", "A new, independent tree: every task pending, with new ids. Runs from the beginning."),
-    "link": ("Link", "A new tree that shows these results without having them. Nothing is duplicated, nothing runs."),
-    "archive": ("Archive", "A frozen snapshot with states, results and times. Nobody can change it any more."),
-    "mixed": ("Mixed", "Some tasks keep their result as links, all others are copies that run."),
+    "copy": (
+        gettext_lazy("Copy"),
+        gettext_lazy("A new, independent tree: every task pending, with new ids. Runs from the beginning."),
+    ),
+    "link": (
+        gettext_lazy("Link"),
+        gettext_lazy("A new tree that shows these results without having them. Nothing is duplicated, nothing runs."),
+    ),
+    "archive": (
+        gettext_lazy("Archive"),
+        gettext_lazy("A frozen snapshot with states, results and times. Nobody can change it any more."),
+    ),
+    "mixed": (
+        gettext_lazy("Mixed"),
+        gettext_lazy("Some tasks keep their result as links, all others are copies that run."),
+    ),
 }
-TITLES = {"copy": "Copy", "link": "Link to", "archive": "Archive", "mixed": "Mixed tree of"}
-VERBS = {"copy": "Copy", "link": "Link", "archive": "Archive", "mixed": "Make"}
+TITLES = {
+    "copy": gettext_lazy("Copy"),
+    "link": gettext_lazy("Link to"),
+    "archive": gettext_lazy("Archive"),
+    "mixed": gettext_lazy("Mixed tree of"),
+}
+VERBS = {
+    "copy": gettext_lazy("Copy"),
+    "link": gettext_lazy("Link"),
+    "archive": gettext_lazy("Archive"),
+    "mixed": gettext_lazy("Make"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +120,7 @@ def clone_view(
     tree: Tree, root: Task, asked: CloneAsked, found: ClonePreview | None, tasks: Mapping[str, Task]
 ) -> CloneView:
     """The page; *found* is None when nothing can be made, *tasks*: those of the page."""
-    hint = KINDS[asked.kind][1]
+    hint = str(KINDS[asked.kind][1])
     whole = root.parent_id is None
     listed = found.tasks if found else []
     page = listed[asked.start : asked.start + PAGE]
@@ -112,7 +136,7 @@ def clone_view(
         whole=whole,
         action_url=f"/trees/{tree.pk}/{asked.kind}",
         kinds=tuple(
-            KindLink(w, f"/trees/{tree.pk}/{kind}{'' if whole else f'?task={root.pk}'}", kind == asked.kind)
+            KindLink(str(w), f"/trees/{tree.pk}/{kind}{'' if whole else f'?task={root.pk}'}", kind == asked.kind)
             for kind, (w, _) in KINDS.items()
         ),
         asked=asked,
@@ -130,7 +154,7 @@ def clone_view(
 
 
 def _name(asked: CloneAsked, root: Task) -> str:
-    return f"Copy of {root.name}"[:255] if asked.kind == "copy" else root.name
+    return (gettext("Copy of %(name)s") % {"name": root.name})[:255] if asked.kind == "copy" else root.name
 
 
 def _line(line: PreviewTask, asked: CloneAsked, task: Task) -> CloneLine:
@@ -156,15 +180,23 @@ def _counts(found: ClonePreview) -> str:
     counts = found.counts
     roles = [f"{counts[role]:,} {word}" for role, word in
              (("copy", "copied"), ("link", "linked"), ("archived", "archived")) if counts[role]]  # fmt: skip
-    dropped = f", {counts['dropped']:,} dropped" if counts["dropped"] else ""
+    dropped = (gettext(", %(value)s dropped") % {"value": f"{counts['dropped']:,}"}) if counts["dropped"] else ""
     kept = counts["dependencies"]
-    edges = "1 dependency" if kept == 1 else f"{kept:,} dependencies"
-    return f"{plural(counts['tasks'], 'task')} ({', '.join(roles)}), {edges} kept{dropped}"
+    edges = counted(kept, "dependency")
+    return gettext("%(count)s (%(value)s), %(edges)s kept%(dropped)s") % {
+        "count": counted(counts["tasks"], "task"),
+        "value": ", ".join(roles),
+        "edges": edges,
+        "dropped": dropped,
+    }
 
 
 def _button(asked: CloneAsked, found: ClonePreview) -> str:
     counts = found.counts
     if asked.kind == "mixed":
-        copies = "1 copy" if counts["copy"] == 1 else f"{counts['copy']:,} copies"
-        return f"Make a tree of {plural(counts['link'], 'link')} and {copies}"
-    return f"{VERBS[asked.kind]} {plural(counts['tasks'], 'task')}"
+        copies = counted(counts["copy"], "copy")
+        return gettext("Make a tree of %(count)s and %(copies)s") % {
+            "count": counted(counts["link"], "link"),
+            "copies": copies,
+        }
+    return f"{VERBS[asked.kind]} {counted(counts['tasks'], 'task')}"

@@ -7,25 +7,41 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext, gettext_noop
+
+from orchestration.domain.lint import PRIORITIES
 from orchestration.domain.states import Display, Status
 from orchestration.domain.story import duration_words
 from orchestration.models import Run
 
-PRIORITY_WORDS = {0: "urgent", 1: "high", 2: "normal", 3: "low"}
 RUN_WORDS = {
-    Status.IN_PROGRESS.value: "running",
-    Status.COMPLETED.value: "completed",
-    Status.FAILED.value: "failed",
-    Status.CANCELLED.value: "cancelled",
+    Status.IN_PROGRESS.value: gettext_noop("running"),
+    Status.COMPLETED.value: gettext_noop("completed"),
+    Status.FAILED.value: gettext_noop("failed"),
+    Status.CANCELLED.value: gettext_noop("cancelled"),
 }
+# the other words of states, which are those of domain.states: marked here for the catalogue
+FURTHER_WORDS = (
+    gettext_noop("waiting"), gettext_noop("ready"), gettext_noop("stopping"), gettext_noop("blocked"),
+    gettext_noop("ignored"), gettext_noop("reused"), gettext_noop("retrying"), gettext_noop("pending"),
+    gettext_noop("stopped"), gettext_noop("silent"), gettext_noop("alive"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state as shape (key of the glyph) and word."""
+    """A state as shape (key of the glyph) and word, given in English."""
 
     key: str
-    word: str
+    english: str
+
+    @property
+    def word(self) -> str:
+        """As the reader says it."""
+        return gettext(self.english)
+
+
+IGNORED = State("ignored", "ignored")  # failed, but only optional dependents waited for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +58,13 @@ class Count:
     """A number of tasks in a state."""
 
     key: str
-    word: str
+    english: str
     count: int
+
+    @property
+    def word(self) -> str:
+        """The state as the reader says it."""
+        return gettext(self.english)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +94,16 @@ def run_state(run: Run) -> State:
     return State(word, word)
 
 
-def run_counts(run: Run) -> tuple[Count, ...]:
-    """How many tasks are in each state, those with none left out."""
-    waiting = ("waiting", "waiting") if run.is_active else ("pending", "not run")
+def run_counts(run: Run, ignored: int = 0) -> tuple[Count, ...]:
+    """How many tasks are in each state, those with none left out. *ignored*: failures that only optional dependents
+    waited for; in a run that has completed all are such."""
+    ignored = run.failed if run.status == Status.COMPLETED else ignored
+    waiting = ("waiting", "waiting") if run.is_active else ("pending", gettext_noop("not run"))
     every = (
         Count("completed", "completed", run.completed),
         Count("running", "running", run.running),
-        Count("failed", "failed", run.failed),
+        Count("failed", "failed", run.failed - ignored),
+        Count("ignored", "ignored", ignored),
         Count("blocked", "blocked", run.blocked),
         Count("cancelled", "cancelled", run.cancelled),
         Count(waiting[0], waiting[1], max(0, run.pending)),
@@ -87,10 +111,10 @@ def run_counts(run: Run) -> tuple[Count, ...]:
     return tuple(count for count in every if count.count)
 
 
-def run_segments(run: Run) -> tuple[Segment, ...]:
+def run_segments(run: Run, ignored: int = 0) -> tuple[Segment, ...]:
     """The progress bar of *run*: what is left open is waiting."""
     segments, x = [], 0.0
-    for count in run_counts(run):
+    for count in run_counts(run, ignored):
         if count.key in {"waiting", "pending"}:
             continue
         width = 100 * count.count / max(1, run.total)
@@ -111,7 +135,9 @@ def run_line(run: Run, now: datetime, *, tree_name: str = "") -> RunLine:
         tree_url=f"/trees/{run.tree_id}",
         state=state,
         segments=run_segments(run),
-        done_words=f"{run.completed:,} of {run.total:,}",
+        done_words=(
+            gettext("%(completed)s of %(total)s") % {"completed": f"{run.completed:,}", "total": f"{run.total:,}"}
+        ),
         started_at=run.started_at,
         took=took,
         since=run.started_at.timestamp() if run.is_active else 0,
@@ -129,7 +155,7 @@ def starter(run: Run) -> str:
 
 def priority_word(priority: int) -> str:
     """0 urgent, 1 high, 2 normal, 3 low."""
-    return PRIORITY_WORDS.get(priority, str(priority))
+    return gettext(PRIORITIES[priority]) if priority in PRIORITIES else str(priority)
 
 
 def query_of(**values: Any) -> str:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext, gettext_lazy
+
 from dashboard.contexts.common import State, priority_word, query_of
+from dashboard.texts import counted
 from orchestration.domain.explain.facts import quoted
 from orchestration.domain.states import Display, Kind
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.models import Run
 from orchestration.selectors.run_feed import FEED, FeedEvent
 
@@ -117,57 +120,80 @@ def _after(text: Any) -> str:
 
 def _started(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     mode = data.get("mode", "all")
-    part = "the whole tree" if mode == "all" else f"part of the tree ({mode})"
+    part = gettext("the whole tree") if mode == "all" else (gettext("part of the tree (%(mode)s)") % {"mode": mode})
     who = run.started_via or (run.started_by.get_username() if run.started_by else "somebody")
-    return f"Run {run.number} started by {who}: {part}, {plural(int(data.get('total') or 0), 'task')}"
+    return gettext("Run %(number)s started by %(who)s: %(part)s, %(count)s") % {
+        "number": run.number,
+        "who": who,
+        "part": part,
+        "count": counted(int(data.get("total") or 0), "task"),
+    }
 
 
 def _task_started(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     attempt, tries = event.attempt or 1, int(data.get("try") or 1)
-    return f"started, attempt {attempt}{f', try {tries}' if tries > 1 else ''}"
+    return gettext("started, attempt %(attempt)s%(try)s") % {
+        "attempt": attempt,
+        "try": (gettext(", try %(tries)s") % {"tries": tries}) if tries > 1 else "",
+    }
 
 
 def _progress(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     share = data.get("progress")
     percent = f"{100 * share:.0f} %" if isinstance(share, int | float) else "?"
-    return f"is at {percent}{_after(data.get('message'))}"
+    return gettext("is at %(percent)s%(after)s") % {"percent": percent, "after": _after(data.get("message"))}
 
 
 def _retrying(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     delay = data.get("delay_s")
-    soon = f" in {duration_words(delay)}" if isinstance(delay, int | float) and delay else " at once"
-    return f"failed and is tried again{soon}{_after(data.get('error'))}"
+    soon = (
+        (gettext(" in %(time)s") % {"time": duration_words(delay)})
+        if isinstance(delay, int | float) and delay
+        else gettext(" at once")
+    )
+    return gettext("failed and is tried again%(soon)s%(after)s") % {"soon": soon, "after": _after(data.get("error"))}
 
 
 def _blocked(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
-    return f"will not run: it needs {quoted(event.other) if event.other else 'a task that did not complete'}"
+    return gettext("will not run: it needs %(value)s") % {
+        "value": quoted(event.other) if event.other else (gettext("a task that did not complete"))
+    }
 
 
 def _changed(run: Run, data: dict[str, Any], event: FeedEvent) -> str:
     if "priority" not in data:
-        return "was changed"
-    return f"priority changed from {priority_word(data.get('was', 2))} to {priority_word(data['priority'])}"
+        return gettext("was changed")
+    return gettext("priority changed from %(priority_word)s to %(priority_word2)s") % {
+        "priority_word": priority_word(data.get("was", 2)),
+        "priority_word2": priority_word(data["priority"]),
+    }
 
 
-def _ended(words: str) -> Any:
+def _ended(words: Any) -> Any:
     return lambda run, data, event: f"{words}{_after(data.get('error'))}"
 
 
 _TELLERS: dict[Kind, Any] = {
     Kind.RUN_STARTED: _started,
-    Kind.TASK_READY: lambda run, data, event: "is ready and waits for a slot",
+    Kind.TASK_READY: lambda run, data, event: gettext("is ready and waits for a slot"),
     Kind.TASK_STARTED: _task_started,
     Kind.TASK_PROGRESS: _progress,
-    Kind.TASK_COMPLETED: _ended("completed"),
-    Kind.TASK_FAILED: _ended("failed"),
-    Kind.TASK_CANCELLED: _ended("was cancelled"),
-    Kind.TASK_STOPPING: lambda run, data, event: f"was asked to stop{_after(data.get('reason'))}",
+    Kind.TASK_COMPLETED: _ended(gettext_lazy("completed")),
+    Kind.TASK_FAILED: _ended(gettext_lazy("failed")),
+    Kind.TASK_CANCELLED: _ended(gettext_lazy("was cancelled")),
+    Kind.TASK_STOPPING: lambda run, data, event: (
+        gettext("was asked to stop%(after)s") % {"after": _after(data.get("reason"))}
+    ),
     Kind.TASK_BLOCKED: _blocked,
     Kind.TASK_RETRYING: _retrying,
     Kind.TASK_CHANGED: _changed,
-    Kind.LATE_RESULT: lambda run, data, event: f"{data.get('ending') or 'ended'} after its end was decided: ignored",
-    Kind.RUN_CANCELLING: lambda run, data, event: f"Cancel asked for{_after(data.get('reason'))}",
-    Kind.RUN_COMPLETED: lambda run, data, event: "Run completed",
-    Kind.RUN_FAILED: lambda run, data, event: "Run failed",
-    Kind.RUN_CANCELLED: lambda run, data, event: "Run cancelled",
+    Kind.LATE_RESULT: lambda run, data, event: (
+        gettext("%(value)s after its end was decided: ignored") % {"value": data.get("ending") or "ended"}
+    ),
+    Kind.RUN_CANCELLING: lambda run, data, event: (
+        gettext("Cancel asked for%(after)s") % {"after": _after(data.get("reason"))}
+    ),
+    Kind.RUN_COMPLETED: lambda run, data, event: gettext("Run completed"),
+    Kind.RUN_FAILED: lambda run, data, event: gettext("Run failed"),
+    Kind.RUN_CANCELLED: lambda run, data, event: gettext("Run cancelled"),
 }

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from dashboard.contexts.common import query_of
 from dashboard.contexts.plan import MODES, Choice
-from orchestration.domain.story import duration_words, plural
+from dashboard.texts import counted
+from orchestration.domain.story import duration_words
 from orchestration.models import Tree
 from orchestration.selectors.explain import DryRunReport
 
@@ -65,7 +68,9 @@ class ForecastView:
 
 def mode_choices(tree: Tree, mode: str, chosen: list[str]) -> tuple[Choice, ...]:
     """The modes that need no choice of tasks, and the asked one."""
-    return tuple(Choice(m, word, hint, mode == m) for m, word, hint in MODES if m in {"failed", "all"} or m == mode)
+    return tuple(
+        Choice(m, str(word), str(hint), mode == m) for m, word, hint in MODES if m in {"failed", "all"} or m == mode
+    )
 
 
 def plan_url(tree: Tree, mode: str, chosen: list[str]) -> str:
@@ -91,9 +96,12 @@ def forecast_view(report: DryRunReport) -> ForecastView:
         duration=_about(found.total_s, unknown=found.unknown, works=len(worked)),
         critical=duration_words(found.critical_s),
         peak=found.peak,
-        slots=f"{report.slots.process} process and {report.slots.asynchronous} async slots",
+        slots=(
+            gettext("%(process)s process and %(asynchronous)s async slots")
+            % {"process": report.slots.process, "asynchronous": report.slots.asynchronous}
+        ),
         unknown=_unknown(found.unknown, found.assumed_s, len(worked)),
-        tasks=plural(len(worked), "task"),
+        tasks=counted(len(worked), "task"),
         waves=tuple(waves),
         waves_more=max(0, len(found.waves) - WAVES),
         path=tuple(map(named, path[:NAMED])),
@@ -107,23 +115,29 @@ def forecast_view(report: DryRunReport) -> ForecastView:
 
 def _about(seconds: float, *, unknown: int, works: int) -> str:
     if works and unknown >= works:
-        return "not known yet"
-    return f"about {duration_words(seconds)}"
+        return gettext("not known yet")
+    return gettext("about %(time)s") % {"time": duration_words(seconds)}
 
 
 def _unknown(count: int, assumed: float, works: int) -> str:
     if not count:
-        return "Every task has a history: medians of its last completed attempts."
-    guess = f"each is counted with {duration_words(assumed)}"
+        return gettext("Every task has a history: medians of its last completed attempts.")
+    guess = gettext("each is counted with %(time)s") % {"time": duration_words(assumed)}
     if count >= works:
-        return f"No task has ever completed, so nothing is known: {guess}."
-    return f"{plural(count, 'task')} without history: {guess}, the median of the others."
+        return gettext("No task has ever completed, so nothing is known: %(guess)s.") % {"guess": guess}
+    return gettext("%(count)s without history: %(guess)s, the median of the others.") % {
+        "count": counted(count, "task"),
+        "guess": guess,
+    }
 
 
 def _bar(task_id: str, report: DryRunReport, critical: bool) -> Bar:
     start, end = report.forecast.times[task_id]
     scale = 1000 / max(0.001, report.forecast.total_s)
     name = report.names.get(task_id, "")
-    words = f"starts after {duration_words(start)}, takes {duration_words(end - start)}"
+    words = gettext("starts after %(time)s, takes %(time2)s") % {
+        "time": duration_words(start),
+        "time2": duration_words(end - start),
+    }
     width = max(3.0, (end - start) * scale)
     return Bar(name, f"/tasks/{UUID(task_id)}", f"{start * scale:.1f}", f"{width:.1f}", critical, words)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from math import ceil, sqrt
 from uuid import UUID
+
+from django.utils.translation import gettext, gettext_lazy
 
 from dashboard.contexts.common import State, query_of
 from dashboard.contexts.graph_frames import Frame, frames_of
@@ -20,27 +23,20 @@ STEP_X, STEP_Y = 228, 62  # from box to box in a block
 PAD = 12  # around a block
 EDGE = 28  # around the whole
 NAME = 21  # columns of text in a box
-DENSE = 500  # arrows above which they are drawn faintly
+DENSE = 500  # arrows above which they are drawn together, and faintly
+TIP = "h5m-5-3l5 3-5 3"
 BROAD = frozenset("MWmw@%&—…QGO")  # characters that need more room
 CALM = 100  # boxes above which nothing in them moves
 LISTED = 300  # boxes in the text alternative
 WAITS = 8  # dependencies named there
 WORDS = {
-    ("req", "met"): "required, satisfied", ("req", "unmet"): "required, not met: blocks what waits",
-    ("req", "open"): "required, still open", ("opt", "met"): "optional, completed",
-    ("opt", "unmet"): "optional, did not complete: ignored", ("opt", "open"): "optional, still open",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """Where the parts of a box are on the canvas. A transform of each box would cost the browser a layer of its own."""
-
-    pile: tuple[str, str]
-    bar: tuple[str, str]
-    glyph: tuple[str, str]
-    name: tuple[str, str]
-    sub: tuple[str, str]
+    ("req", "met"): gettext_lazy("required, satisfied"),
+    ("req", "unmet"): gettext_lazy("required, not met: blocks what waits"),
+    ("req", "open"): gettext_lazy("required, still open"),
+    ("opt", "met"): gettext_lazy("optional, completed"),
+    ("opt", "unmet"): gettext_lazy("optional, did not complete: ignored"),
+    ("opt", "open"): gettext_lazy("optional, still open"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,8 @@ class Box:
 
     key: str
     url: str
-    x: str
-    y: str
+    x: int
+    y: int
     name: str
     title: str
     state: State | None
@@ -62,7 +58,6 @@ class Box:
     here: bool  # the middle of a neighbourhood
     many: bool
     hint: str  # the whole name
-    inside: Inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +68,16 @@ class Arrow:
     outcome: str  # open, met or unmet
     path: str
     title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All arrows of one kind and outcome as one path: thousands of elements would cost the browser seconds."""
+
+    kind: str
+    outcome: str
+    ends: str  # "0-5 k3-7": the numbers of the boxes of each arrow, with k the block of that box
+    path: str  # each arrow begins with its only M
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,8 @@ class GraphView:
     """The drawing and what stands around it."""
 
     boxes: tuple[Box, ...]
-    arrows: tuple[Arrow, ...]
+    arrows: tuple[Arrow, ...]  # one by one, or
+    batches: tuple[Batch, ...]  # when there are too many for that
     frames: tuple[Frame, ...]
     lines: tuple[Line, ...]
     more_lines: int
@@ -107,7 +113,7 @@ class GraphView:
     calm: bool
     box_width: int = WIDTH
     box_height: int = HEIGHT
-    words: dict[str, str] = field(default_factory=lambda: {"-".join(key): text for key, text in WORDS.items()})
+    words: dict[str, str] = field(default_factory=lambda: {"-".join(key): str(text) for key, text in WORDS.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def graph_view(
     known = {task.id: task for task in tasks}
     drawing = _drawing(plan)
     names = {key: _name(key, ids, known) for key, ids in plan.members.items()}
-    names |= {key: f"{len(boxes)} tasks" for key, boxes in plan.blocks.items()}
+    names |= {key: (gettext("%(len)s tasks") % {"len": len(boxes)}) for key, boxes in plan.blocks.items()}
     boxes = tuple(
         _box(key, ids, names[key], looks[key], drawing, _url(key, ids, base, run_id), query)
         for key, ids in plan.members.items()
@@ -140,10 +146,12 @@ def graph_view(
     for arrow in plan.arrows:
         waits.setdefault(arrow.target, []).append(arrow)
     lines = [_line(box, names, waits.get(box.key, [])) for box in boxes[:LISTED]]
+    arrows, dense = _arrows(drawing, looks, names), len(drawing.arrows) > DENSE
     inner = {drawing.block_of[key] for key in plan.members if key in drawing.block_of}
     return GraphView(
         boxes=boxes,
-        arrows=tuple(_arrows(drawing, looks, names)),
+        arrows=() if dense else tuple(arrows),
+        batches=_batches(arrows, plan) if dense else (),
         frames=frames_of(plan, known, drawing.at, {k: drawing.blocks[k] for k in inner}, (WIDTH, HEIGHT)),
         lines=tuple(lines),
         more_lines=len(boxes) - len(lines),
@@ -155,7 +163,7 @@ def graph_view(
         can_fold=plan.whole > 12 and any(task.parent for task in tasks if task.id in plan.members),
         state=query.state,
         live=run_id is not None,
-        dense=len(drawing.arrows) > DENSE,
+        dense=dense,
         calm=len(boxes) > CALM,
     )
 
@@ -218,8 +226,8 @@ def _box(key: str, ids: list[str], name: str, look: Look, drawing: _Drawing, url
     return Box(
         key=key,
         url=url,
-        x=f"{x:.1f}",
-        y=f"{y:.1f}",
+        x=round(x),
+        y=round(y),
         name=cut(name),
         title=f"{name}: {word} {text}".rstrip(),
         state=State(state, word) if state else None,
@@ -231,13 +239,7 @@ def _box(key: str, ids: list[str], name: str, look: Look, drawing: _Drawing, url
         here=query.around is not None and query.around.hex in ids,
         many=len(ids) > 1,
         hint=name,
-        inside=_inside(x, y, 34 if state else 13),
     )
-
-
-def _inside(x: float, y: float, text: int) -> Inside:
-    parts = ((5, 5), (7, HEIGHT - 4), (11, 8), (text, 20.5), (text, 37))
-    return Inside(*((f"{x + right:.1f}", f"{y + down:.1f}") for right, down in parts))
 
 
 def cut(name: str) -> str:
@@ -257,28 +259,42 @@ def _arrows(drawing: _Drawing, looks: Mapping[str, Look], names: Mapping[str, st
     for ((source, target, required), count), legs in zip(drawing.arrows.items(), drawing.legs, strict=True):
         kind = "req" if required else "opt"
         outcome = looks[source][5] if source in looks else "open"
-        label = f"{names[source]} → {names[target]}" + (f" ({count:,} dependencies)" if count > 1 else "")
+        label = f"{names[source]} → {names[target]}" + (
+            (gettext(" (%(count)s dependencies)") % {"count": f"{count:,}"}) if count > 1 else ""
+        )
         title = f"{label} — {WORDS[kind, outcome]}"
         found.append(Arrow(source, target, kind, outcome, _path(legs), title))
     return sorted(found, key=lambda arrow: (arrow.kind, arrow.outcome))  # what blocks is drawn last
 
 
+def _batches(arrows: list[Arrow], plan: Plan) -> tuple[Batch, ...]:
+    """*arrows*, sorted, by kind and outcome. The tip is a part of the path: markers stand at the end of it only."""
+    ends = {key: str(number) for number, key in enumerate(plan.members)}
+    ends |= {block: f"k{ends[keys[0]]}" for block, keys in plan.blocks.items()}
+    found = []
+    for (kind, outcome), group in groupby(arrows, key=lambda arrow: (arrow.kind, arrow.outcome)):
+        together = list(group)
+        pairs = " ".join(f"{ends[arrow.source]}-{ends[arrow.target]}" for arrow in together)
+        found.append(Batch(kind, outcome, pairs, "".join(f"{arrow.path}{TIP}" for arrow in together)))
+    return tuple(found)
+
+
 def _path(legs: list[Leg]) -> str:
     x, y, *_ = legs[0]
-    parts = [f"M{x + EDGE:.1f} {y + EDGE:.1f}"]
+    parts = [f"M{x + EDGE:.0f} {y + EDGE:.0f}"]
     for x1, y1, x2, y2 in legs:
         if parts[-1][0] != "M" or x1 != x:
-            parts.append(f"H{x1 + EDGE:.1f}")
+            parts.append(f"H{x1 + EDGE:.0f}")
         middle = (x1 + x2) / 2 + EDGE
         last = x2 + EDGE - (5 if (x1, y1, x2, y2) == legs[-1] else 0)
         if abs(y1 - y2) < 0.5:
-            parts.append(f"H{last:.1f}")
+            parts.append(f"H{last:.0f}")
         else:
-            parts.append(f"C{middle:.1f} {y1 + EDGE:.1f} {middle:.1f} {y2 + EDGE:.1f} {last:.1f} {y2 + EDGE:.1f}")
+            parts.append(f"C{middle:.0f} {y1 + EDGE:.0f} {middle:.0f} {y2 + EDGE:.0f} {last:.0f} {y2 + EDGE:.0f}")
     return "".join(parts)
 
 
 def _line(box: Box, names: Mapping[str, str], arrows: list[Link]) -> Line:
     waits = [f"{names[a.source]}{'' if a.required else ' (optional)'}" for a in arrows]
-    more = f" and {len(waits) - WAITS:,} more" if len(waits) > WAITS else ""
+    more = (gettext(" and %(value)s more") % {"value": f"{len(waits) - WAITS:,}"}) if len(waits) > WAITS else ""
     return Line(box.key, box.hint, box.url, box.word, ", ".join(waits[:WAITS]) + more)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from django.utils.translation import gettext
+
 from dashboard.contexts.common import State, query_of
 from dashboard.contexts.graph import GraphView
 from dashboard.contexts.graph_plan import GraphQuery
@@ -50,7 +52,7 @@ def graph_nav(base: str, query: GraphQuery, view: GraphView, tree_id: int) -> Gr
 def _folds(base: str, query: GraphQuery, view: GraphView) -> tuple[Choice, ...]:
     if not (view.can_fold or view.folded):
         return ()
-    usual = _choice(base, replace(query, fold="auto"), "auto" if view.folded else "every task", query)
+    usual = _choice(base, replace(query, fold="auto"), "auto" if view.folded else gettext("every task"), query)
     return usual, _choice(base, replace(query, fold="all"), "folded", query)
 
 

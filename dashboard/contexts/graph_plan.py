@@ -10,6 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from orchestration.domain.folding import Item, Link, branch, fold, links, neighbourhood, twins
 from orchestration.domain.states import Display
@@ -56,6 +57,7 @@ class Plan:
     signature: str
     tasks: int
     whole: int  # boxes that it would take without folding
+    optional: frozenset[str] = frozenset()  # tasks for which others wait, and only optionally
 
 
 def plan_of(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: GraphQuery) -> Plan:
@@ -84,7 +86,8 @@ def plan_of(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: G
     blocks = {f"k{first}": found for first, found in twins(list(members), arrows).items()}
     text = "".join(f"{key}{len(found)}" for key, found in members.items())
     signature = hashlib.blake2s(text.encode(), digest_size=8).hexdigest()
-    return Plan(members, arrows, blocks, signature, len(items), sum(item.drawn for item in items))
+    optional = frozenset({a for a, _, _ in edges} - {a for a, _, required in edges if required})
+    return Plan(members, arrows, blocks, signature, len(items), sum(item.drawn for item in items), optional)
 
 
 def _scope(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: GraphQuery) -> set[str] | None:
@@ -105,7 +108,8 @@ def looks_of(plan: Plan, tasks: Iterable[GraphTask], *, active: bool) -> dict[st
     for key, ids in plan.members.items():
         found = [known[one] for one in ids if one in known]
         if found:
-            looks[key] = _one(found[0], active=active) if len(ids) == 1 else _many(found)
+            one = len(ids) == 1
+            looks[key] = _one(found[0], active=active, optional=ids[0] in plan.optional) if one else _many(found)
     for key, boxes in plan.blocks.items():
         looks[key] = ("", "", "", 0, 0, _together(looks[one][5] for one in boxes if one in looks))
     return looks
@@ -116,17 +120,23 @@ def definition_looks(plan: Plan, tasks: Iterable[GraphTask]) -> dict[str, Look]:
     known = {task.id: task for task in tasks}
     looks: dict[str, Look] = {}
     for key, ids in plan.members.items():
-        text = (known[ids[0]].executor or "group")[:ROOM] if len(ids) == 1 else f"{len(ids):,} tasks"
+        text = (
+            (known[ids[0]].executor or "group")[:ROOM]
+            if len(ids) == 1
+            else (gettext("%(len)s tasks") % {"len": f"{len(ids):,}"})
+        )
         looks[key] = ("", text, "", 0, 0, "open")
     return looks
 
 
-def _one(task: GraphTask, *, active: bool) -> Look:
+def _one(task: GraphTask, *, active: bool, optional: bool) -> Look:
     key, word = str(task.state), str(task.state)
+    if optional and task.state == Display.FAILED and not task.reused:
+        key = word = "ignored"
     if task.reused and task.state == Display.COMPLETED:
         key = word = "reused"
     elif task.state == Display.IDLE and not active:
-        word = "not run"
+        word = gettext("not run")
     running = task.state in RUNNING
     since = round(task.started_at.timestamp(), 3) if running and task.started_at else 0
     percent = round(100 * task.progress) if running else 0

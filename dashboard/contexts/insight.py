@@ -8,11 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from dashboard.contexts.common import State
+from dashboard.texts import counted
 from orchestration.domain.explain.causes import Cause
 from orchestration.domain.explain.compare import compare_runs
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.models import Run
 from orchestration.selectors.explain import RunExplanation, explanation_of
 from orchestration.selectors.explain_compare import run_tasks
@@ -102,14 +104,18 @@ def _explanation(run: Run) -> RunExplanation:
 
 def _cause(cause: Cause, run: Run) -> CauseView:
     task = UUID(cause.task)
-    verb = "will not run" if run.is_active else "did not run"
-    word = "not run" if cause.status == "idle" else cause.status
+    verb = gettext("will not run") if run.is_active else gettext("did not run")
+    word = gettext("not run") if cause.status == "idle" else cause.status
     return CauseView(
         name=cause.name,
         url=f"/tasks/{task}?run={run.pk}",
         state=State("pending" if cause.status == "idle" else cause.status, word),
         error=cause.error[:EXCERPT].strip(),
-        blocked_words=f"{plural(cause.blocked, 'task')} {verb} because of this" if cause.blocked else "",
+        blocked_words=(
+            gettext("%(count)s %(verb)s because of this") % {"count": counted(cause.blocked, "task"), "verb": verb}
+        )
+        if cause.blocked
+        else "",
         names=cause.names,
         more=max(0, cause.blocked - len(cause.names)),
         rerun_url=f"/runs/{run.pk}/rerun?mode=from&task={task}",
@@ -117,19 +123,27 @@ def _cause(cause: Cause, run: Run) -> CauseView:
 
 
 def _path_words(found: RunExplanation) -> str:
-    queued = f", {duration_words(found.path.queue_s)} of it waiting" if found.path.queue_s >= 0.5 else ""
-    return f"Critical path {duration_words(found.path.total_s)}{queued}"
+    queued = (
+        (gettext(", %(time)s of it waiting") % {"time": duration_words(found.path.queue_s)})
+        if found.path.queue_s >= 0.5
+        else ""
+    )
+    return gettext("Critical path %(time)s%(queued)s") % {"time": duration_words(found.path.total_s), "queued": queued}
 
 
 def _good_words(good: Run, run: Run) -> str:
     if run.tree.task_count > COMPARED:
-        return f"Since last good run #{good.number}"
+        return gettext("Since last good run #%(number)s") % {"number": good.number}
     now = timezone.now()
     differences = compare_runs(run_tasks(good, now, by_name=False), run_tasks(run, now, by_name=False)).differences
     inputs = sum(d.inputs_differ for d in differences)
     results = sum(d.result_changed and d.status is None for d in differences)
     slower = sum(d.duration_s is not None for d in differences)
-    parts = [f"{plural(inputs, 'task')} got other inputs"] if inputs else ["same inputs"]
-    parts += [f"{results:,} gave another result"] if results else []
-    parts += [f"{plural(slower, 'duration')} changed"] if slower else []
-    return f"Since last good run #{good.number}: {', '.join(parts)}"
+    parts = (
+        [(gettext("%(count)s got other inputs") % {"count": counted(inputs, "task")})]
+        if inputs
+        else [gettext("same inputs")]
+    )
+    parts += [(gettext("%(results)s gave another result") % {"results": f"{results:,}"})] if results else []
+    parts += [(gettext("%(count)s changed") % {"count": counted(slower, "duration")})] if slower else []
+    return gettext("Since last good run #%(number)s: %(value)s") % {"number": good.number, "value": ", ".join(parts)}

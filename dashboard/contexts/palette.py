@@ -24,6 +24,7 @@ class Found:
     hint: str
     url: str
     icon: str
+    turns_theme: bool = False  # at once, where there is JavaScript; else *url* is the page to do it
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def _pages(user: Any) -> list[Found]:
     ]
     if user.is_staff:
         pages.append(("admin:index", _("Admin"), "settings", ""))
-    return [Found(word, hint, reverse(name), icon) for name, word, icon, hint in pages]
+    theme = Found(_("Light or dark"), _("changes at once"), reverse("me"), "moon", turns_theme=True)
+    return [*(Found(word, hint, reverse(name), icon) for name, word, icon, hint in pages), theme]
 
 
 def _tree(tree: Tree) -> Found:

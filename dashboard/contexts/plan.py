@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext, gettext_lazy
+
 from dashboard.contexts.common import State, query_of
 from dashboard.contexts.tasks import task_state
+from dashboard.texts import counted
 from orchestration.domain.rerun import Decision
 from orchestration.domain.states import Mode
-from orchestration.domain.story import plural
 from orchestration.models import Run, Task, Tree
 
 PAGE = 100  # tasks of a page of a plan
 
 MODES = (
-    (Mode.FAILED, "What did not complete", "and everything after it"),
-    (Mode.FROM, "From the chosen tasks", "and everything after them"),
-    (Mode.ONLY, "Only the chosen tasks", "and what they need that has no result yet"),
-    (Mode.ALL, "Everything", "the whole tree again"),
+    (Mode.FAILED, gettext_lazy("What did not complete"), gettext_lazy("and everything after it")),
+    (Mode.FROM, gettext_lazy("From the chosen tasks"), gettext_lazy("and everything after them")),
+    (Mode.ONLY, gettext_lazy("Only the chosen tasks"), gettext_lazy("and what they need that has no result yet")),
+    (Mode.ALL, gettext_lazy("Everything"), gettext_lazy("the whole tree again")),
 )
 
 
@@ -121,10 +123,12 @@ def plan_view(
     before = run.overrides if run else {}
     shown = {task.pk.hex for task in tasks}
     return PlanView(
-        title=f"Re-run {tree.name}" if tree.run_count else f"Run {tree.name}",
+        title=(gettext("Re-run %(name)s") % {"name": tree.name})
+        if tree.run_count
+        else (gettext("Run %(name)s") % {"name": tree.name}),
         back_url=run.get_absolute_url() if run else tree.get_absolute_url(),
         action_url=base,
-        modes=tuple(Choice(mode, word, hint, asked.mode == mode) for mode, word, hint in MODES),
+        modes=tuple(Choice(mode, str(word), str(hint), asked.mode == mode) for mode, word, hint in MODES),
         mode=asked.mode,
         needs_choice=asked.mode in {Mode.FROM, Mode.ONLY},
         chosen=asked.chosen,
@@ -146,8 +150,9 @@ def plan_view(
 
 def _button(tree: Tree, decisions: Mapping[str, Decision], runs: int) -> str:
     reused = len(decisions) - runs
-    verb = "Re-run" if tree.run_count else "Run"
-    return f"{verb} {plural(runs, 'task')}{f', reuse {reused:,}' if reused else ''}"
+    verb = gettext("Re-run") if tree.run_count else gettext("Run")
+    reuse = gettext(", reuse %(reused)s") % {"reused": f"{reused:,}"} if reused else ""
+    return f"{verb} {counted(runs, 'task')}{reuse}"
 
 
 def _line(task: Task, asked: Asked, decision: Decision | None, before: Mapping[str, Any]) -> PlanLine:

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext
+
 from dashboard.contexts.common import priority_word
+from dashboard.texts import counted
 from orchestration.domain.explain.queueing import Queued, Slots, turn
-from orchestration.domain.story import plural
 from orchestration.models import Task
 
 SHOWN = 200
@@ -92,7 +94,11 @@ def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnab
         ),
         holders_more=max(0, len(holders) - 20),
         meters=meters,
-        ageing=f"{slots.ageing_s:g} s of waiting count as one step of priority" if slots.ageing_s else "",
+        ageing=(
+            gettext("%(ageing_s)s s of waiting count as one step of priority") % {"ageing_s": f"{slots.ageing_s:g}"}
+        )
+        if slots.ageing_s
+        else "",
         alive=bool(slots.process + slots.asynchronous),
     )
 
@@ -116,31 +122,49 @@ def _line(place: int, queued: Queued, task: Task, why: str, may_run: bool) -> Qu
 
 def _bound(queued: Queued, task: Task, mates: int, held: dict[str, Meter]) -> Meter:
     """What the task waits for: a place under a limit that is reached, else a slot."""
-    limit = held.get(f"{queued.executor} at a time")
+    limit = held.get(gettext("%(executor)s at a time") % {"executor": queued.executor})
     if limit is not None and limit.full:
         return limit
     if 0 < task.tree.max_parallel <= mates:
-        return _meter("places of this tree", mates, task.tree.max_parallel)
-    return held["process slots"] if queued.isolated else held["async slots"]
+        return _meter(gettext("places of this tree"), mates, task.tree.max_parallel)
+    return held[gettext("process slots")] if queued.isolated else held[gettext("async slots")]
 
 
 def _why(queued: Queued, place: int, before: Counter[int], bound: Meter) -> str:
-    taken = f"{bound.used} of {bound.total} {bound.word} taken" if bound.total else "no engine is alive"
+    taken = (
+        (
+            gettext("%(used)s of %(total)s %(word)s taken")
+            % {"used": bound.used, "total": bound.total, "word": bound.word}
+        )
+        if bound.total
+        else gettext("no engine is alive")
+    )
     higher = sum(count for priority, count in before.items() if priority < queued.priority)
     if not place:
-        return f"next, {taken}"
-    because = f"{higher:,} of higher priority" if higher else f"ready longer, also {priority_word(queued.priority)}"
-    return f"{plural(place, 'task')} ahead ({because}), {taken}"
+        return gettext("next, %(taken)s") % {"taken": taken}
+    because = (
+        (gettext("%(higher)s of higher priority") % {"higher": f"{higher:,}"})
+        if higher
+        else (gettext("ready longer, also %(priority_word)s") % {"priority_word": priority_word(queued.priority)})
+    )
+    return gettext("%(count)s ahead (%(because)s), %(taken)s") % {
+        "count": counted(place, "task"),
+        "because": because,
+        "taken": taken,
+    }
 
 
 def _meters(slots: Slots) -> tuple[Meter, ...]:
     isolated = sum(running.isolated for running in slots.running)
     found = [
-        _meter("process slots", isolated, slots.process),
-        _meter("async slots", len(slots.running) - isolated, slots.asynchronous),
+        _meter(gettext("process slots"), isolated, slots.process),
+        _meter(gettext("async slots"), len(slots.running) - isolated, slots.asynchronous),
     ]
     used = Counter(running.executor for running in slots.running)
-    found += [_meter(f"{name} at a time", used[name], most) for name, most in slots.executor_limits.items()]
+    found += [
+        _meter((gettext("%(name)s at a time") % {"name": name}), used[name], most)
+        for name, most in slots.executor_limits.items()
+    ]
     return tuple(found)
 
 

@@ -5,27 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from dashboard.contexts.common import State, query_of
+from dashboard.contexts.common import IGNORED, State, query_of
+from dashboard.contexts.timeline import Bar, bars_of, bars_words
+from dashboard.texts import counted
 from orchestration.domain.states import Display, Status
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.models import Run
 from orchestration.selectors.run_rows import Rows, TaskRow, Window
 
 FILTERS = ("running", "failed", "blocked", "waiting", "completed", "cancelled")
 EXCERPT = 160  # characters of an error in a row
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """When a task ran, as a bar on the run's own time scale."""
-
-    start: str  # seconds since 1970
-    end: str  # the same; "" while it runs
-    part: str  # share that is done, 0..1
-    x: str  # of 1000
-    width: str
-    filled: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +34,8 @@ class RowView:
     reused: bool
     folds: bool
     percent: int | None  # progress, only while it means something
-    span: Span | None
+    bars: tuple[Bar, ...]
+    bars_words: str
     group: bool  # shows the progress of what is under it
     took: str
     since: float
@@ -76,6 +68,8 @@ class RowsView:
     socket_url: str
     page_url: str
     filtered: bool
+    first: int  # number of the first row among all tasks; 0 when a filter leaves some out
+    last: int
 
 
 def rows_view(run: Run, window: Window, found: Rows, path: frozenset[str] = frozenset()) -> RowsView:
@@ -95,6 +89,8 @@ def rows_view(run: Run, window: Window, found: Rows, path: frozenset[str] = froz
         socket_url=f"/ws/runs/{run.pk}/page/?{own}",
         page_url=f"{base}?{own}",
         filtered=window.filtered,
+        first=found.rows[0].position + 1 if found.rows and not window.filtered else 0,
+        last=found.rows[-1].position + 1 if found.rows else 0,
     )
 
 
@@ -110,6 +106,7 @@ def row_view(run: Run, row: TaskRow, *, critical: bool = False) -> RowView:
     """*row* ready to be shown."""
     running = row.state in {Display.RUNNING, Display.STOPPING}
     is_group = row.folds and not row.executor
+    state = _state(run, row)
     return RowView(
         id=f"t-{row.id.hex}",
         url=f"/tasks/{row.id}?run={run.pk}",
@@ -118,11 +115,12 @@ def row_view(run: Run, row: TaskRow, *, critical: bool = False) -> RowView:
         indent=18 * min(row.depth, 20),
         name=row.name,
         executor=row.executor or ("group" if row.folds else ""),
-        state=State("reused", "reused") if row.reused and row.state == Display.COMPLETED else _state(run, row),
+        state=state,
         reused=row.reused,
         folds=row.folds,
         percent=_percent(row),
-        span=None if row.reused or is_group else _span(run, row),
+        bars=bars_of(run, row, key=state.key),
+        bars_words=bars_words(row),
         group=row.group is not None,
         took="" if is_group else _took(row),
         since=row.started_at.timestamp() if running and row.started_at else 0,
@@ -138,27 +136,13 @@ def _percent(row: TaskRow) -> int | None:
     return round(100 * row.progress) if running and row.progress > 0 else None
 
 
-def _span(run: Run, row: TaskRow) -> Span | None:
-    if row.started_at is None:
-        return None
-    now = timezone.now()
-    scale = 1000 / max(0.001, ((run.completed_at or now) - run.started_at).total_seconds())
-    x = max(0.0, (row.started_at - run.started_at).total_seconds() * scale)
-    width = max(4.0, ((row.completed_at or now) - row.started_at).total_seconds() * scale)
-    part = 1.0 if row.completed_at else row.progress
-    return Span(
-        start=f"{row.started_at.timestamp():.3f}",
-        end=f"{row.completed_at.timestamp():.3f}" if row.completed_at else "",
-        part=f"{part:.3f}",
-        x=f"{min(x, 996.0):.1f}",
-        width=f"{min(width, 1000.0):.1f}",
-        filled=f"{min(width, 1000.0) * part:.1f}",
-    )
-
-
 def _state(run: Run, row: TaskRow) -> State:
+    if row.reused and row.state == Display.COMPLETED:
+        return State("reused", "reused")
+    if row.handled:
+        return IGNORED
     if row.state == Display.IDLE and not run.is_active:
-        return State(row.state, "not run")
+        return State(row.state, gettext("not run"))
     unfinished = row.group is not None and row.group.ended < row.group.leaves
     if unfinished and row.group and run.is_active and row.state == Display.COMPLETED:
         return State("running", "running") if row.group.running else State("waiting", "waiting")
@@ -174,18 +158,25 @@ def _took(row: TaskRow) -> str:
 
 def _note(row: TaskRow) -> str:
     if row.reused:
-        return "not part of this run"
+        return gettext("not part of this run")
     if row.group is not None and not row.error and row.state != Display.BLOCKED:
-        return f"{row.group.done:,} of {row.group.leaves:,} done"
+        return gettext("%(done)s of %(leaves)s done") % {
+            "done": f"{row.group.done:,}",
+            "leaves": f"{row.group.leaves:,}",
+        }
     if row.error:
         return _first_line(row.error)
     if row.state == Display.BLOCKED:
         how = "blocked" if row.blocked_by_status == Status.PENDING else row.blocked_by_status
-        return f"needs {row.blocked_by} ({how})" if row.blocked_by else "a required dependency did not complete"
+        return (
+            (gettext("needs %(blocked_by)s (%(how)s)") % {"blocked_by": row.blocked_by, "how": how})
+            if row.blocked_by
+            else gettext("a required dependency did not complete")
+        )
     if row.state == Display.WAITING and row.waits:
-        more = f" and {plural(row.waits_more, 'other')}" if row.waits_more else ""
-        return f"waits for {', '.join(row.waits)}{more}"
-    return "waits for a free slot" if row.state == Display.READY else ""
+        more = (gettext(" and %(count)s") % {"count": counted(row.waits_more, "other")}) if row.waits_more else ""
+        return gettext("waits for %(value)s%(more)s") % {"value": ", ".join(row.waits), "more": more}
+    return gettext("waits for a free slot") if row.state == Display.READY else ""
 
 
 def _first_line(text: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from dashboard.contexts.common import Count, Segment, State, run_counts, run_segments, run_state, starter
 from orchestration.domain.errors import Forbidden
@@ -68,10 +69,10 @@ class RunActions:
 
 
 def run_head(run: Run) -> RunHead:
-    """The header of *run* as it is now. Two queries at most."""
+    """The header of *run* as it is now. Three queries at most."""
     now = timezone.now()
     facts = run_facts(run, now)
-    counts = run_counts(run)
+    counts = run_counts(run, facts.ignored)
     return RunHead(
         id=run.pk,
         number=run.number,
@@ -81,9 +82,9 @@ def run_head(run: Run) -> RunHead:
         tree_url=run.tree.get_absolute_url(),
         state=run_state(run),
         story=run_story(facts),
-        segments=run_segments(run),
+        segments=run_segments(run, facts.ignored),
         counts=counts,
-        counts_words=", ".join(f"{c.count} {c.word}" for c in counts),
+        counts_words=", ".join(f"{c.count:,} {c.word}" for c in counts),
         started_at=run.started_at,
         started_by=starter(run),
         took=duration_words(facts.elapsed_s),
@@ -133,11 +134,14 @@ def may_cancel(user: Any, tree_id: int) -> bool:
 def run_actions(run: Run, *, rights: Rights) -> RunActions:
     """The buttons of *run* for a user with *rights* on its tree."""
     unfinished = run.failed + run.cancelled + run.blocked + (0 if run.is_active else max(0, run.pending))
-    parts = [f"{run.running:,} running"] if run.running else []
-    parts += [f"{run.pending:,} waiting"] if run.pending > 0 else []
+    parts = [(gettext("%(running)s running") % {"running": f"{run.running:,}"})] if run.running else []
+    parts += [(gettext("%(pending)s waiting") % {"pending": f"{run.pending:,}"})] if run.pending > 0 else []
     rest = unfinished - run.failed
     frozen, newest = run.tree.archived_at is not None, run.number == run.tree.run_count
-    failed = " + ".join([f"{run.failed:,} failed"] * bool(run.failed) + [f"{rest:,} not done"] * bool(rest))
+    failed = " + ".join(
+        [(gettext("%(failed)s failed") % {"failed": f"{run.failed:,}"})] * bool(run.failed)
+        + [(gettext("%(rest)s not done") % {"rest": f"{rest:,}"})] * bool(rest)
+    )
     return RunActions(
         id=run.pk,
         tree_id=run.tree_id,
@@ -145,8 +149,10 @@ def run_actions(run: Run, *, rights: Rights) -> RunActions:
         may_cancel=rights.cancel,
         active=run.is_active,
         stopping=run.cancel_requested_at is not None,
-        cancel_words=f"Cancel {', '.join(parts)}" if parts else "Cancel run",
-        failed_words=f"Re-run {failed}" if failed and newest and not run.is_active and not frozen else "",
-        all_words="" if frozen else "Re-run all",
+        cancel_words=(gettext("Cancel %(value)s") % {"value": ", ".join(parts)}) if parts else gettext("Cancel run"),
+        failed_words=(gettext("Re-run %(failed)s") % {"failed": failed})
+        if failed and newest and not run.is_active and not frozen
+        else "",
+        all_words="" if frozen else gettext("Re-run all"),
         frozen=frozen,
     )

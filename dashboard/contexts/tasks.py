@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
-from dashboard.contexts.common import State, priority_word
+from dashboard.contexts.common import IGNORED, State, priority_word
 from orchestration.domain.explain.provenance import InputOrigin, provenance_words
 from orchestration.domain.states import TERMINAL, Display, Status, display_state
 from orchestration.domain.story import duration_words
@@ -102,6 +103,8 @@ def task_view(detail: TaskDetail) -> TaskView:
     task, attempt = detail.task, detail.attempt
     state = task_state(task) if attempt is None or attempt.number == task.attempt else _attempt_state(attempt)
     running = state.key in {Display.RUNNING, Display.STOPPING}
+    if state.key == Display.FAILED and detail.dependents and not any(n.required for n in detail.dependents):
+        state = IGNORED
     run = task.run
     return TaskView(
         id=str(task.pk),
@@ -151,7 +154,7 @@ def task_state(task: Task) -> State:
         retrying=task.retry_at is not None,
         stopping=task.stop_requested_at is not None,
     )
-    return State(shown, "not run" if shown == Display.IDLE else str(shown))
+    return State(shown, gettext("not run") if shown == Display.IDLE else str(shown))
 
 
 def _attempt_state(attempt: Attempt) -> State:
@@ -199,17 +202,28 @@ def _field(name: str, value: Any, origin: InputOrigin | None, names: dict[str, s
 
 
 def _linked(attempt: Attempt | None) -> str:
-    return f"attempt {attempt.number} of its original" if attempt else "its original"
+    return (
+        (gettext("attempt %(number)s of its original") % {"number": attempt.number})
+        if attempt
+        else gettext("its original")
+    )
 
 
 def _pretty(value: Any) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}\n… {len(text) - SHOWN:,} more characters: use the export"
+    return (
+        text
+        if len(text) <= SHOWN
+        else (
+            gettext("%(value)s\n… %(value2)s more characters: use the export")
+            % {"value": text[:SHOWN], "value2": f"{len(text) - SHOWN:,}"}
+        )
+    )
 
 
 def _edge(neighbour: Neighbour, *, active: bool) -> EdgeLine:
     key = Display.WAITING if active and neighbour.state == Display.IDLE else neighbour.state
-    word = "not run" if key == Display.IDLE else str(key)
+    word = gettext("not run") if key == Display.IDLE else str(key)
     return EdgeLine(
         name=neighbour.name,
         url=f"/tasks/{neighbour.id}",

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from dashboard.contexts.common import RUN_WORDS, State, run_state
+from django.utils.translation import gettext
+
+from dashboard.contexts.common import IGNORED, RUN_WORDS, State, run_state
 from dashboard.contexts.trees import OutlineLine, outline_lines
 from orchestration.domain.states import Display, Origin, Status
 from orchestration.domain.story import duration_words
 from orchestration.models import Run, Tree
+from orchestration.selectors.handled import handled_among
 from orchestration.selectors.tree_history import Statistics, matrix_states
 from orchestration.selectors.trees import Outline
 
@@ -65,13 +68,17 @@ class Facts:
 
 def matrix(tree: Tree, outline: Outline, runs: list[Run], newer: set[UUID], links: set[UUID]) -> tuple[MatrixRow, ...]:
     """The rows of the table: a task, what it waits for, and its state in each of *runs*."""
-    states = matrix_states(runs, [task.id for task in outline.tasks])
+    ids = [task.id for task in outline.tasks]
+    states, handled = matrix_states(runs, ids), handled_among(ids)
     lines = outline_lines(outline)
     return tuple(
         MatrixRow(
             id=str(task.id),
             line=line,
-            cells=tuple(_cell(states.get(task.id, {}).get(run.pk), task.id, task.name, run) for run in runs),
+            cells=tuple(
+                _cell(states.get(task.id, {}).get(run.pk), task.id, task.name, run, handled=task.id in handled)
+                for run in runs
+            ),
             newer=task.id in newer,
             link=task.id in links,
         )
@@ -85,23 +92,33 @@ def matrix_heads(runs: list[Run]) -> tuple[MatrixHead, ...]:
     for run in runs:
         state = run_state(run)
         took = duration_words((run.completed_at - run.started_at).total_seconds()) if run.completed_at else ""
-        title = f"run {run.number}: {state.word}{f' after {took}' if took else ''}"
+        title = gettext("run %(number)s: %(word)s%(value)s") % {
+            "number": run.number,
+            "word": state.word,
+            "value": (gettext(" after %(took)s") % {"took": took}) if took else "",
+        }
         found.append(MatrixHead(run.number, run.get_absolute_url(), state, title))
     return tuple(found)
 
 
-def _cell(status: str | None, task_id: UUID, name: str, run: Run) -> Cell:
+def _cell(status: str | None, task_id: UUID, name: str, run: Run, *, handled: bool) -> Cell:
     url = f"/tasks/{task_id}?run={run.pk}"
     if status is None:
         return Cell(None, "", "")
     if status == Status.PENDING:
-        state = State(Display.WAITING, "waiting") if run.is_active else State(Display.IDLE, "not run")
+        state = State(Display.WAITING, "waiting") if run.is_active else State(Display.IDLE, gettext("not run"))
     elif status == Display.BLOCKED:
         state = State(Display.BLOCKED, "blocked")
+    elif status == Status.FAILED and handled:
+        state = IGNORED
     else:
         word = RUN_WORDS.get(status, status)
         state = State(word, word)
-    return Cell(state, url, f"{name}, run {run.number}: {state.word}")
+    return Cell(
+        state,
+        url,
+        (gettext("%(name)s, run %(number)s: %(word)s") % {"name": name, "number": run.number, "word": state.word}),
+    )
 
 
 def lineage_strip(tree: Tree, original: Tree | None, derived: list[Tree]) -> tuple[Relative, ...]:
@@ -110,7 +127,10 @@ def lineage_strip(tree: Tree, original: Tree | None, derived: list[Tree]) -> tup
         return ()
     found = [] if original is None else [_relative(original, "original")]
     found.append(Relative(tree.name, "", WORDS.get(Origin(tree.origin_type), "this"), here=True))
-    return (*found, *(_relative(other, WORDS.get(Origin(other.origin_type), "made from it")) for other in derived))
+    return (
+        *found,
+        *(_relative(other, WORDS.get(Origin(other.origin_type), gettext("made from it"))) for other in derived),
+    )
 
 
 def _relative(tree: Tree, word: str) -> Relative:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboard.contexts.common import RunLine, priority_word, run_line
-from orchestration.domain.story import plural
+from dashboard.texts import counted
 from orchestration.models import Run, Tree
 from orchestration.selectors.trees import Outline, OutlineTask
 
@@ -56,7 +56,7 @@ def tree_line(tree: Tree, runs: list[Run], now: datetime) -> TreeLine:
         url=tree.get_absolute_url(),
         owner=tree.owner.get_username(),
         labels=tuple(str(label) for label in tree.labels),
-        tasks_words=plural(tree.task_count, "task"),
+        tasks_words=counted(tree.task_count, "task"),
         archived=tree.archived_at is not None,
         last=lines[0] if lines else None,
         strip=tuple(reversed(lines)),

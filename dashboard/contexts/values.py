@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from dashboard.contexts.common import RunLine, State, run_line
+from dashboard.texts import counted
 from orchestration.domain.explain.compare import RunTask, TaskDiff
 from orchestration.domain.explain.provenance import provenance_words
 from orchestration.domain.states import Display, Status
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
 from orchestration.models import Run
 from orchestration.selectors.explain import ComparisonReport
 from orchestration.selectors.run_feed import EXCERPT, Values, changed_values, names_in
@@ -156,7 +159,7 @@ def _diff(
 def _state(status: str) -> State | None:
     if not status:
         return None
-    word = {"in_progress": "running", "idle": "not run", "pending": "not run"}.get(status, status)
+    word = {"in_progress": "running", "idle": gettext("not run"), "pending": gettext("not run")}.get(status, status)
     key = word if word in set(Display) else Display.IDLE
     return State(key, word)
 
@@ -166,11 +169,13 @@ def _changes(diff: TaskDiff, old: Any, new: Any, names: dict[str, str]) -> list[
     for key in (*diff.inputs_changed, *diff.inputs_added, *diff.inputs_removed):
         before = _short(old[0][key]) if key in old[0] else "(none)"
         after = _short(new[0][key]) if key in new[0] else "(none)"
-        found.append(Change(f"input {names.get(key.replace('-', ''), key)}", before, after))
+        found.append(
+            Change((gettext("input %(value)s") % {"value": names.get(key.replace("-", ""), key)}), before, after)
+        )
     if diff.result_changed:
         found.append(Change("result", _cut(old[1] or "(none)"), _cut(new[1] or "(none)")))
     if diff.error_changed and not diff.status:
-        found.append(Change("error", "", "another message"))
+        found.append(Change("error", "", gettext("another message")))
     if diff.duration_s:
         found.append(Change("duration", *(duration_words(s) for s in diff.duration_s)))
     return found
@@ -191,4 +196,4 @@ def blast_words(parts: dict[str, tuple[list[str], int]]) -> str:
 
 def tasks_words(count: int) -> str:
     """1 task, 4 tasks."""
-    return plural(count, "task")
+    return counted(count, "task")

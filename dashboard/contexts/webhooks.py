@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from dashboard.contexts.common import State, query_of
 from orchestration.domain.states import Display
@@ -190,5 +190,5 @@ def delivery_view(delivery: WebhookDelivery, webhook: Webhook) -> DeliveryView:
 def _answer(delivery: WebhookDelivery) -> str:
     if delivery.last_at is None:
         return ""
-    took = f"{delivery.duration_ms or 0} ms"
+    took = gettext("%(value)s ms") % {"value": delivery.duration_ms or 0}
     return f"{delivery.response_code} · {took}" if delivery.response_code else _("no answer")

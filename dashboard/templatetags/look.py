@@ -70,6 +70,12 @@ def clock(since: float, text: str) -> SafeString:
 
 
 @register.filter
+def thousands(value: int) -> str:
+    """10,000 rather than 10000."""
+    return f"{value:,}"
+
+
+@register.filter
 def seconds(value: float) -> str:
     """Seconds in words."""
     return duration_words(value)

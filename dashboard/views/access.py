@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -17,15 +18,17 @@ from dashboard.contexts.access import audit_filter_of, audit_view, token_line
 from dashboard.forms import number_of
 from dashboard.htmx import go
 from orchestration.domain.errors import Invalid, Problem
+from orchestration.domain.rights import USE_SHELL
 from orchestration.models import Tree, TreeShare
 from orchestration.models.token import SCOPE_CHOICES
 from orchestration.selectors import doors
 from orchestration.selectors.access import tree_for_write
+from orchestration.selectors.rights import rights_of
 from orchestration.services import shares
 from orchestration.services.throttle import client_address
 from orchestration.services.tokens import MAX_DAYS, token_create, token_revoke
 
-EXPIRIES = ((30, "in 30 days"), (90, "in 90 days"), (365, "in a year"), (0, "never"))
+EXPIRIES = ((30, "in 30 days"), (90, "in 90 days"), (365, gettext_lazy("in a year")), (0, "never"))
 
 
 @never_cache
@@ -42,6 +45,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "lines": [token_line(token, now) for token in doors.tokens_of(request.user)],
         "scopes": SCOPE_CHOICES,
+        "may_shell": rights_of([request.user.pk])[request.user.pk].may(USE_SHELL),
         "expiries": EXPIRIES,
         "secret": secret,
         "problems": problems,
@@ -54,7 +58,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 def token_end(request: HttpRequest, token_id: int) -> HttpResponse:
     """Revoke a token."""
     token = token_revoke(user=cast(User, request.user), token_id=token_id, ip=client_address(request))
-    return go(request, reverse("tokens"), f"The token “{token.name}” is revoked.")
+    return go(request, reverse("tokens"), (gettext("The token “%(name)s” is revoked.") % {"name": token.name}))
 
 
 @require_http_methods(["GET", "POST"])
@@ -73,7 +77,14 @@ def tree_share(request: HttpRequest, tree_id: int) -> HttpResponse:
         except Invalid as error:
             problems = error.problems
         else:
-            return go(request, _share_url(tree), f"{share.user} may {share.get_right_display()} this tree.")
+            return go(
+                request,
+                _share_url(tree),
+                (
+                    gettext("%(user)s may %(value)s this tree.")
+                    % {"user": share.user, "value": share.get_right_display()}
+                ),
+            )
     context = {
         "tree": tree,
         "shares": doors.shares_of(tree),
@@ -88,7 +99,11 @@ def tree_share(request: HttpRequest, tree_id: int) -> HttpResponse:
 def tree_unshare(request: HttpRequest, tree_id: int, share_id: int) -> HttpResponse:
     """Share a tree with somebody no longer."""
     name = shares.share_remove(user=request.user, tree_id=tree_id, share_id=share_id, ip=client_address(request))
-    return go(request, reverse("tree_share", args=[tree_id]), f"The tree is no longer shared with {name}.")
+    return go(
+        request,
+        reverse("tree_share", args=[tree_id]),
+        (gettext("The tree is no longer shared with %(name)s.") % {"name": name}),
+    )
 
 
 @require_GET
@@ -106,6 +121,7 @@ def _token_made(request: HttpRequest) -> str:
         name=posted.get("name", "").strip(),
         scope=posted.get("scope", ""),
         expires_at=_expiry(posted.get("days", "")),
+        use_shell=bool(posted.get("use_shell")),
         ip=client_address(request),
     )
     return secret

@@ -8,6 +8,7 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.board import Board
@@ -19,13 +20,19 @@ from orchestration.models import TreeDraft
 from orchestration.selectors import access
 from orchestration.services import drafts, runs
 
-NEW_NAME = "New tree"
+NEW_NAME = gettext_lazy("New tree")
 PATTERNS = {
-    "04_sequential_pipeline.json": ("Sequential pipeline", "one step after the other"),
-    "05_fan_out.json": ("Fan-out", "independent tasks in parallel, urgent ones first"),
-    "06_fan_in.json": ("Fan-in", "many sources, one result"),
-    "07_complex_workflow.json": ("Complex workflow", "both at once, with a folder for the checks"),
-    "08_conditional_execution.json": ("Conditional execution", "a fallback serves when the first source fails"),
+    "04_sequential_pipeline.json": (gettext_lazy("Sequential pipeline"), gettext_lazy("one step after the other")),
+    "05_fan_out.json": ("Fan-out", gettext_lazy("independent tasks in parallel, urgent ones first")),
+    "06_fan_in.json": ("Fan-in", gettext_lazy("many sources, one result")),
+    "07_complex_workflow.json": (
+        gettext_lazy("Complex workflow"),
+        gettext_lazy("both at once, with a folder for the checks"),
+    ),
+    "08_conditional_execution.json": (
+        gettext_lazy("Conditional execution"),
+        gettext_lazy("a fallback serves when the first source fails"),
+    ),
 }
 """The five patterns of the guide, among the files of examples/."""
 
@@ -37,7 +44,9 @@ def build(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     if request.method == "POST":
         text = starter_text(request.POST.get("starter", ""))
-        array = draft_from_text(text) if text else [fresh_item(request.POST.get("name", "").strip()[:255] or NEW_NAME)]
+        array = (
+            draft_from_text(text) if text else [fresh_item(request.POST.get("name", "").strip()[:255] or str(NEW_NAME))]
+        )
         draft = drafts.draft_start(user=user, array=array)
         return go(request, f"/trees/build/{draft.pk}")
     known = starters()
@@ -96,11 +105,13 @@ def draft_store(request: HttpRequest, draft_id: int) -> HttpResponse:
         return _refused(request, draft, [Problem("", error.message, error.code)])
     if how == "run":
         return go(request, runs.run_start(user=user, tree_id=tree.pk).get_absolute_url())
-    return go(request, tree.get_absolute_url(), f"“{tree.name}” is saved and ready to run.")
+    return go(
+        request, tree.get_absolute_url(), (gettext("“%(name)s” is saved and ready to run.") % {"name": tree.name})
+    )
 
 
 def _refused(request: HttpRequest, draft: TreeDraft, problems: list[Problem]) -> HttpResponse:
-    text = "Not saved: " + "; ".join(problem.message for problem in problems[:5])
+    text = gettext("Not saved: ") + "; ".join(problem.message for problem in problems[:5])
     if is_htmx(request):
         return fragment(notice(text, "error"))
     task, view = request.POST.get("task", ""), request.POST.get("view", "")
@@ -115,5 +126,5 @@ def draft_drop(request: HttpRequest, draft_id: int) -> HttpResponse:
     if draft.tree is not None:
         again = request.POST.get("again") == "1"
         url = f"/trees/{draft.tree.pk}/edit" if again else draft.tree.get_absolute_url()
-        return go(request, url, "The draft is discarded; the tree is as it was.")
-    return go(request, "/trees/build", "The draft is discarded.")
+        return go(request, url, gettext("The draft is discarded; the tree is as it was."))
+    return go(request, "/trees/build", gettext("The draft is discarded."))

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from dashboard.board import Board
@@ -57,7 +58,7 @@ def _shown(request: HttpRequest, draft: TreeDraft, edit: Edit) -> HttpResponse:
 
 def notice_of(wrong: bool) -> str:
     """What was said before is over."""
-    return notice("Some fields are not kept: see what is said at them.", "error") if wrong else notice_empty()
+    return notice(gettext("Some fields are not kept: see what is said at them."), "error") if wrong else notice_empty()
 
 
 def notice_empty() -> str:

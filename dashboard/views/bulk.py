@@ -9,9 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.contexts.bulk import operation_view, preview_view
+from dashboard.contexts.calls import api_of, bulk_calls
 from dashboard.contexts.common import query_of
 from dashboard.forms import hours_of, number_of, run_filter_of, tree_filter_of
 from dashboard.htmx import fragment, go, is_htmx
@@ -22,7 +24,7 @@ from orchestration.domain.operations import Bulk, Kind
 from orchestration.domain.task_fields import check_labels
 from orchestration.selectors import access
 from orchestration.selectors.bulk import BulkPreview, bulk_preview, operation_for_read, operations
-from orchestration.selectors.runs import runs_matching
+from orchestration.selectors.run_query import runs_matching
 from orchestration.selectors.trees import trees_matching
 from orchestration.services import bulk as services
 
@@ -39,6 +41,7 @@ def bulk(request: HttpRequest, kind: str) -> HttpResponse:
     if request.method == "POST":
         return _start(request, sort, action, found)
     context = {"view": preview_view(sort, action, found), "carried": _carried(asked, found)}
+    context["calls"] = bulk_calls(sort, action.value, found.ids, api_of(request))
     return render(request, "dashboard/bulk_preview.html", context)
 
 
@@ -68,7 +71,7 @@ def operation_stop(request: HttpRequest, operation_id: int) -> HttpResponse:
     """Stop after the step under way."""
     found = services.operation_abort(user=request.user, operation_id=operation_id)
     worker.wake()
-    return go(request, found.get_absolute_url(), "It stops; what is done stays done.")
+    return go(request, found.get_absolute_url(), gettext("It stops; what is done stays done."))
 
 
 def _start(request: HttpRequest, kind: Kind, action: Bulk, found: BulkPreview) -> HttpResponse:

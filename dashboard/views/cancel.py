@@ -7,9 +7,11 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.http import require_http_methods
 
 from dashboard import live
+from dashboard.contexts.calls import Call, api_of, cancel_call
 from dashboard.contexts.runs import rights_on
 from dashboard.contexts.values import blast_words, tasks_words
 from dashboard.htmx import fragment, go, is_htmx, notice
@@ -30,18 +32,18 @@ def run_cancel(request: HttpRequest, run_id: int) -> HttpResponse:
     if is_htmx(request):
         fresh = live.load_run(run.pk)
         actions = live.actions_html(fresh, rights=rights_on(request.user, fresh.tree_id))
-        return fragment(live.head_html(fresh) + actions + notice("The run is being cancelled."))
-    return go(request, run.get_absolute_url(), "The run is being cancelled.")
+        return fragment(live.head_html(fresh) + actions + notice(gettext("The run is being cancelled.")))
+    return go(request, run.get_absolute_url(), gettext("The run is being cancelled."))
 
 
 def _ask(request: HttpRequest, run: Run) -> HttpResponse:
     parts = affected(run) if run.is_active else {}
     return _answer(request, {
-        "what": f"run {run.number} of {run.tree.name}",
-        "button": f"Cancel {blast_words(parts)}" if blast_words(parts) else "Cancel run",
+        "what": (gettext("run %(number)s of %(name)s") % {"number": run.number, "name": run.tree.name}),
+        "button": _button(blast_words(parts), gettext("Cancel run")),
         "action": f"/runs/{run.pk}/cancel",
         "back": run.get_absolute_url(),
-        "keep": "Keep running",
+        "keep": gettext("Keep running"),
         "parts": _parts(parts),
         "blocked": [],
         "over": not run.is_active,
@@ -56,7 +58,7 @@ def task_cancel(request: HttpRequest, task_id: UUID) -> HttpResponse:
         return _ask_task(request, task, whole=request.GET.get("subtree") == "1")
     whole = request.POST.get("subtree") == "1"
     run_services.task_cancel(user=request.user, task_id=task.pk, reason=request.POST.get("reason", ""), subtree=whole)
-    return go(request, task.get_absolute_url(), "Cancelled, or being stopped.")
+    return go(request, task.get_absolute_url(), gettext("Cancelled, or being stopped."))
 
 
 def _ask_task(request: HttpRequest, task: Task, *, whole: bool) -> HttpResponse:
@@ -67,23 +69,29 @@ def _ask_task(request: HttpRequest, task: Task, *, whole: bool) -> HttpResponse:
     names, count = downstream_names(task, chosen) if active else ([], 0)
     words = blast_words(parts)
     return _answer(request, {
-        "what": f"{task.name} and everything under it" if whole else task.name,
-        "button": f"Cancel {words}" if words else "Cancel task",
+        "what": (gettext("%(name)s and everything under it") % {"name": task.name}) if whole else task.name,
+        "button": _button(words, gettext("Cancel task")),
         "action": f"/tasks/{task.pk}/cancel",
         "back": task.get_absolute_url(),
-        "keep": "Keep",
+        "keep": gettext("Keep"),
         "parts": _parts(parts),
         "blocked": names,
         "blocked_more": count - len(names),
-        "blocked_words": f"{tasks_words(count)} will not run: {'it needs' if count == 1 else 'they need'} these",
+        "blocked_words": ngettext(
+            "%(tasks)s will not run: it needs these", "%(tasks)s will not run: they need these", count
+        ) % {"tasks": tasks_words(count)},
         "over": not words,
         "subtree": whole,
         "other": "" if not task.children.exists() else f"/tasks/{task.pk}/cancel{'' if whole else '?subtree=1'}",
     })  # fmt: skip
 
 
+def _button(words: str, plain: str) -> str:
+    return gettext("Cancel %(what)s") % {"what": words} if words else plain
+
+
 def _parts(parts: dict[str, tuple[list[str], int]]) -> list[dict[str, Any]]:
-    verbs = {"running": "will be stopped", "waiting": "will never start"}
+    verbs = {"running": gettext("will be stopped"), "waiting": gettext("will never start")}
     return [
         {"words": f"{tasks_words(count)} {word}, {verbs[word]}", "names": names, "more": count - len(names)}
         for word, (names, count) in parts.items()
@@ -92,6 +100,8 @@ def _parts(parts: dict[str, tuple[list[str], int]]) -> list[dict[str, Any]]:
 
 
 def _answer(request: HttpRequest, ask: dict[str, Any]) -> HttpResponse:
+    path = ask["action"].removesuffix("/cancel")
+    calls = () if ask["over"] else (Call(gettext("Cancel it"), cancel_call(f"{api_of(request)}{path}/cancel/")),)
     if is_htmx(request):
-        return fragment(text_of("dashboard/cancel_form.html", ask=ask, dialog=True))
-    return render(request, "dashboard/cancel_page.html", {"ask": ask})
+        return fragment(text_of("dashboard/cancel_form.html", ask=ask, dialog=True, calls=calls))
+    return render(request, "dashboard/cancel_page.html", {"ask": ask, "calls": calls})

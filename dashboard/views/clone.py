@@ -10,6 +10,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from dashboard.contexts.clone import PAGE, CloneAsked, clone_view
@@ -25,10 +26,10 @@ from orchestration.selectors import access
 
 MAX_LINKS = 10_000
 MADE = {
-    "copy": "This is the copy: nothing of it has run yet.",
-    "link": "These are the links: they show the results of the original.",
-    "archive": "This is the archive: nobody can change it.",
-    "mixed": "This is the new tree: links keep their result, copies wait to be run.",
+    "copy": gettext_lazy("This is the copy: nothing of it has run yet."),
+    "link": gettext_lazy("These are the links: they show the results of the original."),
+    "archive": gettext_lazy("This is the archive: nobody can change it."),
+    "mixed": gettext_lazy("This is the new tree: links keep their result, copies wait to be run."),
 }
 
 
@@ -100,7 +101,7 @@ def _make(request: HttpRequest, tree: Tree, root: Task, asked: CloneAsked) -> Ht
         made: Tree = _call(asked, _BUILDERS, cast(User, request.user), overrides)
     except (Invalid, Conflict) as error:
         return _page(request, tree, root, replace(asked, problems={"": _messages(error)}), status=error.status)
-    return go(request, made.get_absolute_url(), MADE[asked.kind])
+    return go(request, made.get_absolute_url(), str(MADE[asked.kind]))
 
 
 def _overrides(
@@ -155,7 +156,9 @@ def _without_links(request: HttpRequest, asked: CloneAsked) -> tuple[CloneAsked,
     except (Invalid, Conflict, Forbidden):
         return asked, None
     if not asked.links:
-        asked = replace(asked, problems={"": ["Tick the tasks that keep their result, then show the preview."]})
+        asked = replace(
+            asked, problems={"": [gettext("Tick the tasks that keep their result, then show the preview.")]}
+        )
     return asked, found
 
 

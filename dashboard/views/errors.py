@@ -2,35 +2,50 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext, gettext_lazy
 
+from dashboard.htmx import fragment, is_htmx, notice
 from orchestration.domain.doors import PROGRAMS, RPC, door_of
 from orchestration.rpc.codes import INTERNAL, INVALID_REQUEST
 from orchestration.rpc.envelope import failed
 from orchestration.services import audit
 
 TITLES = {
-    400: "That cannot be done",
-    403: "Not allowed",
-    404: "Not found",
-    409: "Not now",
-    413: "Too large",
-    500: "Something broke",
+    400: gettext_lazy("That cannot be done"),
+    403: gettext_lazy("Not allowed"),
+    404: gettext_lazy("Not found"),
+    409: gettext_lazy("Not now"),
+    413: gettext_lazy("Too large"),
+    500: gettext_lazy("Something broke"),
+    503: gettext_lazy("The database does not answer"),
 }
-CODES = {400: "invalid", 403: "forbidden", 404: "not_found", 413: "body_too_large"}
+CODES = {400: "invalid", 403: "forbidden", 404: "not_found", 413: "body_too_large", 503: "unavailable"}
+AWAY = (OperationalError, InterfaceError)
+AGAIN_S = 5
 
 
 def error_page(request: HttpRequest, status: int, message: str, *, field: str = "", code: str = "") -> HttpResponse:
-    """A page that says *message*; at the doors for programs the same as JSON, in the shape of their errors."""
+    """A page that says *message*; for htmx a notice, so that what it was to replace stays as it is; at the doors for
+    programs the same as JSON, in the shape of their errors."""
     door = door_of(request.path)
     if door in PROGRAMS:
         code = code or CODES.get(status, "internal_error")
         shaped = _rpc(message, field, code) if door == RPC else _plain(message, field, code)
         return JsonResponse(shaped, status=status)
+    if is_htmx(request):
+        told = fragment(notice(message, "error"))
+        told.status_code = status
+        return told
     context = {"status": status, "heading": TITLES.get(status, TITLES[400]), "message": message, "field": field}
     return render(request, "error.html", context, status=status)
 
@@ -51,26 +66,69 @@ def _note(request: HttpRequest, code: str) -> None:
 
 @login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, 400, "the request could not be understood")
+    """400; 503 when it was the session that could not be stored: Django calls that a bad request."""
+    if isinstance(exception, SessionInterrupted) and _came_of_it(exception):
+        return _database_away(request)
+    return error_page(request, 400, gettext("the request could not be understood"))
 
 
 @login_not_required
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     _note(request, "forbidden")
-    return error_page(request, 403, str(exception) or "you may not do this")
+    return error_page(request, 403, str(exception) or gettext("you may not do this"))
 
 
 @login_not_required
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error_page(request, 404, "there is nothing here, or you may not see it")
+    return error_page(request, 404, gettext("there is nothing here, or you may not see it"))
+
+
+def _came_of_it(error: BaseException | None) -> bool:
+    """Whether *error* was raised because the database is away: it, or what was being handled then, says so."""
+    while error is not None and not isinstance(error, AWAY):
+        error = error.__context__
+    return error is not None
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """503. Not even who asks can be read, so the page has no navigation; what was sent is not sent again."""
+    _ask_nothing_more(request)
+    message = gettext("the database does not answer: it is busy or restarting. Nothing is lost: try again in a moment")
+    if door_of(request.path) in PROGRAMS or is_htmx(request):
+        answer = error_page(request, 503, message)
+    else:
+        reading = request.method in ("GET", "HEAD")
+        context = {
+            "status": 503,
+            "heading": TITLES[503],
+            "message": gettext("it is busy or restarting; nothing is lost"),
+            "again_s": AGAIN_S if reading else 0,
+            "address": request.get_full_path() if reading else "/",
+            "request": request,  # for the theme; without the context processors, which would ask who this is
+        }
+        answer = HttpResponse(render_to_string("unavailable.html", context), status=503)
+    answer["Retry-After"] = str(AGAIN_S)
+    return answer
+
+
+def _ask_nothing_more(request: HttpRequest) -> None:
+    """Else the layers around us would wait for the database anew: who asked, and until when are they signed in?"""
+    request.user = AnonymousUser()
+    if hasattr(request, "session"):
+        del request.session
 
 
 @login_not_required
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error_page(request, 500, "the server has logged what happened; nothing you did is lost")
+    """500; 503 while the database is away. Django calls it while the error is being handled."""
+    if isinstance(sys.exception(), AWAY):
+        return _database_away(request)
+    return error_page(request, 500, gettext("the server has logged what happened; nothing you did is lost"))
 
 
 @login_not_required
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     _note(request, "csrf")
-    return error_page(request, 403, "this form is too old or came from another site: reload the page and try again")
+    return error_page(
+        request, 403, gettext("this form is too old or came from another site: reload the page and try again")
+    )

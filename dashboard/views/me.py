@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from dashboard.htmx import go
@@ -26,7 +27,7 @@ def me(request: HttpRequest) -> HttpResponse:
         except Invalid as error:
             problem = error.problems[0].message
         else:
-            return go(request, "/me", "The profile is saved.")
+            return go(request, "/me", gettext("The profile is saved."))
     context = {
         "profile": profile_of(request.user),
         "zones": sorted(name for name in available_timezones() if "/" in name or name == "UTC"),

@@ -8,8 +8,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
+from dashboard.contexts.calls import api_of, start_call
 from dashboard.contexts.plan import PAGE, Asked, plan_view
 from dashboard.form_plan import asked_plan, posted_overrides
 from dashboard.htmx import go
@@ -87,12 +89,13 @@ def _page(request: HttpRequest, tree: Tree, run: Run | None, asked: Asked, statu
     tasks, found = _tasks(tree, asked, decisions)
     view = plan_view(tree, asked, decisions, tasks, refusal=refusal, run=run, found=found)
     context = {"view": view, "tree": tree, "run": run, "active": active_run(tree)}
+    context["calls"] = () if refusal else (start_call(tree, asked.mode, _chosen(asked), api_of(request)),)
     return render(request, "dashboard/plan.html", context, status=status)
 
 
 def _gentle(asked: Asked, error: OrchestrationError) -> str:
     if asked.mode in {Mode.FROM, Mode.ONLY} and not asked.chosen:
-        return "Choose at least one task below, then show the plan."
+        return gettext("Choose at least one task below, then show the plan.")
     if isinstance(error, Invalid):
         return "; ".join(problem.message for problem in error.problems)
     return error.message[:1].upper() + error.message[1:] + "."
@@ -100,9 +103,13 @@ def _gentle(asked: Asked, error: OrchestrationError) -> str:
 
 def _refusal(tree: Tree) -> str:
     if tree.archived_at is not None:
-        return "An archive is frozen: copy it and run the copy."
+        return gettext("An archive is frozen: copy it and run the copy.")
     active = active_run(tree)
-    return f"Run {active.number} is active: cancel it or wait for its end." if active else ""
+    return (
+        (gettext("Run %(number)s is active: cancel it or wait for its end.") % {"number": active.number})
+        if active
+        else ""
+    )
 
 
 def _tasks(tree: Tree, asked: Asked, decisions: dict[str, Decision]) -> tuple[list[Task], int]:

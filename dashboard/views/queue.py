@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from dashboard.contexts.calls import api_of, queue_calls
 from dashboard.contexts.queue import SHOWN, QueueView, in_order, queue_view
 from dashboard.htmx import fragment, is_htmx
 from dashboard.live import render as text_of
@@ -23,7 +24,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     view = queue_of_user(request)
     if is_htmx(request):
         return fragment(text_of("dashboard/queue_live.html", view=view))
-    return render(request, "dashboard/queue.html", {"view": view})
+    return render(request, "dashboard/queue.html", {"view": view, "calls": queue_calls(api_of(request))})
 
 
 def queue_of_user(request: HttpRequest) -> QueueView:

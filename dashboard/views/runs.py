@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from dashboard import live
+from dashboard.contexts.calls import api_of, run_calls
 from dashboard.contexts.insight import insight_comes_later, run_insight
 from dashboard.contexts.rows import rows_view
 from dashboard.contexts.runs import rights_on, run_actions, run_head
@@ -33,5 +34,6 @@ def run_detail(request: HttpRequest, run_id: int) -> HttpResponse:
         "why": why,
         "later": later,
         "allowed": rights.run,
+        "calls": run_calls(run, api_of(request), may_run=rights.run, may_cancel=rights.cancel),
     }
     return render(request, "dashboard/run_page.html", context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from dashboard.htmx import go, is_htmx
@@ -53,14 +54,14 @@ def filter_save(request: HttpRequest, kind: str) -> HttpResponse:
         query=posted.get("query", ""),
         default=posted.get("default") == "1",
     )
-    return go(request, _url(kept.page, kept.query), f"The filter “{kept.name}” is kept.")
+    return go(request, _url(kept.page, kept.query), (gettext("The filter “%(name)s” is kept.") % {"name": kept.name}))
 
 
 @require_POST
 def filter_default(request: HttpRequest, filter_id: int) -> HttpResponse:
     """Open the list with this filter from now on, or no longer."""
     kept = services.filter_default(user=request.user, filter_id=filter_id)
-    told = "The list opens with" if kept.is_default else "The list no longer opens with"
+    told = gettext("The list opens with") if kept.is_default else gettext("The list no longer opens with")
     return go(request, _url(kept.page, kept.query), f"{told} “{kept.name}”.")
 
 
@@ -68,7 +69,7 @@ def filter_default(request: HttpRequest, filter_id: int) -> HttpResponse:
 def filter_delete(request: HttpRequest, filter_id: int) -> HttpResponse:
     """Forget a filter."""
     kept = services.filter_delete(user=request.user, filter_id=filter_id)
-    return go(request, _url(kept.page, ""), f"The filter “{kept.name}” is forgotten.")
+    return go(request, _url(kept.page, ""), (gettext("The filter “%(name)s” is forgotten.") % {"name": kept.name}))
 
 
 def _url(page: str, query: str) -> str:

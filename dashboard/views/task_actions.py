@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.contexts.task_form import form_of, posted_form, task_changes
@@ -55,7 +56,7 @@ def task_edit(request: HttpRequest, task_id: UUID) -> HttpResponse:
         return _form(request, task, texts, found, status=400)
     except Conflict as error:
         return _late(request, task, texts, error)
-    return go(request, task.get_absolute_url(), "Changed. The next run takes it.")
+    return go(request, task.get_absolute_url(), gettext("Changed. The next run takes it."))
 
 
 def _late(request: HttpRequest, task: Task, texts: dict[str, str], error: Conflict) -> HttpResponse:
@@ -88,10 +89,10 @@ def task_priority(request: HttpRequest, task_id: UUID) -> HttpResponse:
         raise OrchestrationError("use 0 urgent, 1 high, 2 normal or 3 low", field="priority")
     task = queue_services.task_prioritise(user=request.user, task_id=task_id, priority=value)
     if request.POST.get("next") != "queue":
-        return go(request, task.get_absolute_url(), "Its priority is changed.")
+        return go(request, task.get_absolute_url(), gettext("Its priority is changed."))
     if is_htmx(request):
         return fragment(text_of("dashboard/queue_live.html", view=queue_of_user(request)))
-    return go(request, "/queue/", f"“{task.name}” has another priority.")
+    return go(request, "/queue/", (gettext("“%(name)s” has another priority.") % {"name": task.name}))
 
 
 @require_POST
@@ -99,4 +100,4 @@ def link_move(request: HttpRequest, task_id: UUID) -> HttpResponse:
     """The link shows the newest result of its original."""
     task = transitions_snapshot.link_move(user=cast(User, request.user), task_id=task_id)
     target = task.tree.get_absolute_url() if request.POST.get("next") == "tree" else task.get_absolute_url()
-    return go(request, target, f"“{task.name}” shows the newest result now.")
+    return go(request, target, (gettext("“%(name)s” shows the newest result now.") % {"name": task.name}))

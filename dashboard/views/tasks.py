@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from dashboard.contexts.calls import task_calls
+from dashboard.contexts.calls import api_of, task_calls
 from dashboard.contexts.runs import may_cancel, may_run
 from dashboard.contexts.tasks import task_view
 from dashboard.contexts.why import task_why
@@ -38,13 +38,14 @@ def task_context(request: HttpRequest, task: Task) -> dict[str, Any]:
     allowed = may_run(request.user, task.tree_id)
     newest = detail.attempt is None or detail.attempt.number == task.attempt
     tree = task.tree
+    editable = tree.owner_id == request.user.pk or getattr(request.user, "is_superuser", False)
     return {
         "view": task_view(detail),
-        "why": task_why(request.user, task, allowed=allowed) if newest else None,
+        "why": task_why(request.user, task, allowed=allowed, editable=editable) if newest else None,
         "may_run": allowed,
         "may_cancel": allowed or may_cancel(request.user, task.tree_id),
-        "may_edit": tree.owner_id == request.user.pk or getattr(request.user, "is_superuser", False),
+        "may_edit": editable,
         "tree_id": tree.pk,
-        "calls": task_calls(task, f"{request.scheme}://{request.get_host()}", allowed=allowed),
+        "calls": task_calls(task, api_of(request), allowed=allowed),
         "page_url": request.get_full_path(),
     }

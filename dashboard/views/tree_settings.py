@@ -6,6 +6,7 @@ from typing import cast
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from dashboard.forms import number_of
@@ -28,7 +29,7 @@ def tree_labels(request: HttpRequest, tree_id: int) -> HttpResponse:
     """Labels, separated by commas."""
     labels = [label.strip() for label in request.POST.get("labels", "").split(",")]
     tree = tree_services.tree_label(user=cast(User, request.user), tree_id=tree_id, labels=[x for x in labels if x])
-    return go(request, tree.get_absolute_url(), "Labels are changed.")
+    return go(request, tree.get_absolute_url(), gettext("Labels are changed."))
 
 
 @require_POST
@@ -38,4 +39,4 @@ def tree_limit(request: HttpRequest, tree_id: int) -> HttpResponse:
     if limit is None:
         raise OrchestrationError("use a whole number; 0 = no limit", field="max_parallel")
     tree = queue_services.tree_limit(user=request.user, tree_id=tree_id, max_parallel=limit)
-    return go(request, tree.get_absolute_url(), "The limit holds from the next run.")
+    return go(request, tree.get_absolute_url(), gettext("The limit holds from the next run."))

@@ -7,8 +7,10 @@ from typing import cast
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from dashboard.contexts.calls import api_of, tree_calls
 from dashboard.contexts.runs import may_run
 from dashboard.contexts.tree_page import facts_of, lineage_strip, matrix, matrix_heads
 from dashboard.forms import array_of, number_of
@@ -43,7 +45,7 @@ def tree_new(request: HttpRequest) -> HttpResponse:
         except OrchestrationError as error:
             problems = [Problem(error.field, error.message, error.code)]
         else:
-            return go(request, tree.get_absolute_url(), f"“{tree.name}” is ready to run.")
+            return go(request, tree.get_absolute_url(), (gettext("“%(name)s” is ready to run.") % {"name": tree.name}))
     context = {"text": text, "problems": problems, "starters": starters()}
     return render(request, "dashboard/tree_new.html", context, status=400 if problems else 200)
 
@@ -59,6 +61,7 @@ def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
     newer = links_with_newer_results(tree.pk) if links else set()
     original, derived = tree_history.relatives(request.user, tree)
     may_write = tree.owner_id == request.user.pk or request.user.is_superuser
+    allowed = may_run(request.user, tree.pk)
     context = {
         "tree": tree,
         "rows": matrix(tree, found, runs, newer, links),
@@ -68,7 +71,8 @@ def tree_detail(request: HttpRequest, tree_id: int) -> HttpResponse:
         "facts": facts_of(tree_history.statistics_of(tree)),
         "active": active_run(tree),
         "newest": runs[-1] if runs else None,
-        "may_run": may_run(request.user, tree.pk),
+        "may_run": allowed,
+        "calls": tree_calls(tree, api_of(request), may_run=allowed, may_write=may_write),
         "may_write": may_write,
         "may_create": request.user.has_perm("orchestration.add_tree"),
         "newer": len(newer),
@@ -111,4 +115,4 @@ def tree_delete(request: HttpRequest, tree_id: int) -> HttpResponse:
         return render(request, "dashboard/tree_delete.html", context)
     name = tree.name
     tree_services.tree_delete(user=cast(User, request.user), tree_id=tree_id)
-    return go(request, "/trees/", f"“{name}” is deleted.")
+    return go(request, "/trees/", (gettext("“%(name)s” is deleted.") % {"name": name}))

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +17,7 @@ from orchestration.api.errors import PreconditionFailed
 from orchestration.api.parsing import Body, read
 from orchestration.api.shapes import Shape
 from orchestration.domain.errors import Invalid, Problem
-from orchestration.selectors.api_lists import Listing, page_of, read_fields, read_query
+from orchestration.selectors.api_lists import GENERAL, Listing, page_of, read_fields, read_query
 from orchestration.services import audit, idempotency, throttle
 
 
@@ -119,6 +119,17 @@ def only_known(request: Request, *names: str) -> None:
             raise Invalid([Problem(name[:64], f"unknown parameter; known: {known}", "unknown_filter")])
         if len(values) > 1:
             raise Invalid([Problem(name, "given more than once", "invalid_filter")])
+
+
+def filter_params(given: Mapping[str, Any], noun: str) -> QueryDict:
+    """The filters that a body gives, as the address of the list of *noun* would. Raises Invalid."""
+    params = QueryDict(mutable=True)
+    for name, value in given.items():
+        if not isinstance(value, str) or name in GENERAL:
+            problem = Problem(f"filter.{name[:64]}", f"expected a filter of {noun} with a text", "invalid_filter")
+            raise Invalid([problem])
+        params[name] = value
+    return params
 
 
 def if_match(request: Request) -> int | None:

@@ -139,18 +139,26 @@ class MixedBody(CopyBody):
     link_ids = serializers.ListField(child=Text(), help_text="Completed tasks that become links")
 
 
-class BulkBody(Body):
+class NoBody(Body):
+    """A request that needs no fields."""
+
+
+class ChosenBody(Body):
+    """The base of what is done to many: they are named by `ids` or by `filter`, fields of the bodies below."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("filter" in attrs):
+            raise serializers.ValidationError({"ids": "give either ids or a filter"}, code="required")
+        return attrs
+
+
+class BulkBody(ChosenBody):
     action = Choice(choices=list(ACTIONS))
     ids = serializers.ListField(child=Whole(), required=False, max_length=MAX_IDS)
     filter = Object(required=False, help_text="Instead of ids: filters of the list of trees, as texts")
     preview = Flag(default=False)
     reason = Text(default="", help_text="For cancel")
     mode = Choice(choices=BULK_MODES, default=str(Mode.ALL), help_text="For run")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("ids" in attrs) == ("filter" in attrs):
-            raise serializers.ValidationError({"ids": "give either ids or a filter"}, code="required")
-        return attrs
 
 
 class RightBody(Body):
@@ -175,7 +183,12 @@ class TriggerBody(TriggerChangeBody):
     proof = Choice(choices=PROOFS, required=False, help_text="A secret address (url), or signed requests")
 
 
+class SecretBody(Body):
+    value = Text(help_text="4 to 16,384 characters; nobody can read it again", allow_blank=True)
+
+
 class TokenBody(Body):
     name = Text()
     scope = Choice(choices=list(SCOPES), default=READ)
+    use_shell = Flag(required=False, help_text="May write and run commands, if its user may; no unless told")
     expires_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -263,6 +263,7 @@ class TokenShape(Shape):
     name = serializers.CharField()
     prefix = serializers.CharField(help_text="How the secret begins")
     scope = serializers.ChoiceField(choices=list(SCOPES))
+    use_shell = serializers.BooleanField(help_text="May write and run commands, if its user may")
     created_at = Time()
     expires_at = Time(allow_null=True)
     last_used_at = Time(allow_null=True, help_text="Exact to a minute")
@@ -296,3 +297,4 @@ class MeShape(Shape):
     may_create = serializers.BooleanField()
     may_run = serializers.BooleanField()
     scope = serializers.ChoiceField(choices=list(SCOPES), allow_null=True, help_text="Of the token; null: a session")
+    time_zone = serializers.CharField(help_text="Of the pages; empty: that of the server")

@@ -11,11 +11,8 @@ from orchestration.api.parsing import Body, Choice, Flag, Text, Whole
 from orchestration.api.shapes import Count, Shape, Time
 from orchestration.domain.webhooks import TOPICS, DeliveryState, Topic
 
+DELIVERY_STATES = [str(state) for state in DeliveryState]
 EVENTS = [str(topic) for topic in TOPICS]
-
-
-class NoBody(Body):
-    """A request that needs no fields."""
 
 
 class WebhookBody(Body):
@@ -63,7 +60,7 @@ class DeliveryShape(Shape):
     tree = serializers.IntegerField(source="tree_id", allow_null=True)
     run = serializers.IntegerField(source="run_id", allow_null=True)
     task = serializers.UUIDField(source="task_id", allow_null=True)
-    state = serializers.ChoiceField(choices=[str(state) for state in DeliveryState])
+    state = serializers.ChoiceField(choices=DELIVERY_STATES)
     attempts = Count()
     next_at = Time(allow_null=True, help_text="Not before")
     last_at = Time(allow_null=True, help_text="The newest try")

@@ -1,8 +1,9 @@
-"""The executor of the benchmark. Worker processes that are measured get it by APFLOW_APPS=orchestration.bench."""
+"""The executors of the benchmarks. Worker processes that are measured get them by APFLOW_APPS=orchestration.bench."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from typing import Any
 
@@ -25,5 +26,19 @@ class BenchNoop(Executor):
         return {"i": ctx.inputs["i"], "s": began, "e": time.time()}
 
 
-if registry.find(BenchNoop.id) is None:
-    registry.register(BenchNoop())
+class BenchGate(Executor):
+    """Completes once its file is there: what waits for it starts when the benchmark is ready."""
+
+    id = "bench_gate"
+    name = "Benchmark's gate"
+    description = "Waits for a file; registered by the benchmark only."
+    isolated = False
+
+    async def run(self, ctx: ExecutionContext) -> None:
+        while not os.path.exists(ctx.inputs["file"]):
+            await asyncio.sleep(0.01)
+
+
+for executor in (BenchNoop(), BenchGate()):
+    if registry.find(executor.id) is None:
+        registry.register(executor)

@@ -16,7 +16,7 @@ from django.db import connection
 
 from orchestration.bench.executors import BenchNoop
 from orchestration.bench.floor import floor_tasks_per_s
-from orchestration.bench.workloads import Verdict, Workload, judge
+from orchestration.bench.workloads import Verdict, Workload, judge, together
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Status
 from orchestration.engine.embedded import EmbeddedEngine
@@ -33,27 +33,32 @@ MB = 1024 * 1024
 class Marks:
     """Seconds on one clock: when each part of the measured time ended."""
 
+    trees: int
     began: float
     submitted: float
     started: float
     ended: float
     listed: float
     cpu_s: float
+    peak_mb: float  # until the runs had ended
 
 
-def measure(work: Workload, user: User) -> dict[str, Any]:
-    """The figures of one run of *work*. Raises RuntimeError when the run does not complete.
+def measure(work: Workload, user: User, *, trees: int = 1) -> dict[str, Any]:
+    """The figures of *trees* runs of *work* that are active at once. Raises RuntimeError when one does not complete.
 
     Measured is from the first call until every result has been read back over a new connection; imports, tables and
     the start of the engine come before.
     """
-    run, marks, results = asyncio.run(_run(work, user))
-    peak_mb = _peak_mb()  # before the floor adds its own
-    if run.status != Status.COMPLETED:
-        raise RuntimeError(f"the run ended as {run.status}")
-    numbers = {task_id: int(name[1:]) for task_id, name in Task.objects.values_list("id", "name")}
-    verdict = judge(work, {number: results.get(str(task_id)) for task_id, number in numbers.items()})
-    layers = {task_id.hex: work.layer_of[number] for task_id, number in numbers.items()}
+    runs, marks, results = asyncio.run(_run(work, user, trees))
+    if bad := [run.status for run in runs if run.status != Status.COMPLETED]:
+        raise RuntimeError(f"a run ended as {bad[0]}")
+    verdicts: list[Verdict] = []
+    layers: dict[str, int] = {}
+    for run, found in zip(runs, results, strict=True):
+        names = Task.objects.filter(tree=run.tree_id).values_list("id", "name")
+        numbers = {task_id: int(name[1:]) for task_id, name in names}
+        verdicts.append(judge(work, {number: found.get(str(task_id)) for task_id, number in numbers.items()}))
+        layers |= {task_id.hex: work.layer_of[number] for task_id, number in numbers.items()}
     connection.close()
     floor = floor_tasks_per_s(
         Path(connection.settings_dict["NAME"]),
@@ -61,25 +66,27 @@ def measure(work: Workload, user: User) -> dict[str, Any]:
         layers,
         settings.SQLITE_SYNCHRONOUS,
     )
-    return _figures(work, marks, verdict) | {"peak_mb": peak_mb, "floor_tasks_per_s": round(floor, 1)}
+    return _figures(work, marks, together(verdicts)) | {"floor_tasks_per_s": round(floor, 1)}
 
 
-async def _run(work: Workload, user: User) -> tuple[Run, Marks, dict[str, Any]]:
+async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks, list[dict[str, Any]]]:
     engine = EmbeddedEngine()
     await engine.start()
     data = work.array(BenchNoop.id)
     try:
         cpu, began = time.process_time(), time.perf_counter()
-        tree: Tree = await sync_to_async(tree_from_array)(owner=user, data=data)
+        made: list[Tree] = [await sync_to_async(tree_from_array)(owner=user, data=data) for _ in range(trees)]
         submitted = time.perf_counter()
-        run: Run = await sync_to_async(run_start)(user=user, tree_id=tree.pk)
+        runs: list[Run] = [await sync_to_async(run_start)(user=user, tree_id=tree.pk) for tree in made]
         started = time.perf_counter()
-        await wait_ended(engine, run.pk)
-        ended = time.perf_counter()
-        results = await sync_to_async(_list)(run.pk)
-        marks = Marks(began, submitted, started, ended, time.perf_counter(), time.process_time() - cpu)
-        await run.arefresh_from_db()
-        return run, marks, results
+        await asyncio.gather(*(wait_ended(engine, run.pk) for run in runs))
+        ended, peak_mb = time.perf_counter(), _peak_mb()  # what is read back below is the benchmark's own
+        results = [await sync_to_async(_list)(run.pk) for run in runs]
+        cpu = time.process_time() - cpu
+        marks = Marks(trees, began, submitted, started, ended, time.perf_counter(), cpu, peak_mb)
+        for run in runs:
+            await run.arefresh_from_db()
+        return runs, marks, results
     finally:
         await engine.stop()
 
@@ -93,11 +100,12 @@ def _figures(work: Workload, marks: Marks, verdict: Verdict) -> dict[str, Any]:
     return {
         "workload": work.name,
         "n": work.n,
-        "tasks": work.tasks,
-        "tasks_per_s": round(work.tasks / (marks.listed - marks.began), 1),
+        "tasks": work.tasks * marks.trees,
+        "tasks_per_s": round(work.tasks * marks.trees / (marks.listed - marks.began), 1),
         "step_ms_median": verdict.step_ms_median,
         "step_ms_p95": verdict.step_ms_p95,
         "cpu_s": round(marks.cpu_s, 3),
+        "peak_mb": marks.peak_mb,
         "synchronous": settings.SQLITE_SYNCHRONOUS,
         "order_violations": verdict.order_violations,
         "stored_ok": verdict.stored_ok,

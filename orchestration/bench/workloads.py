@@ -6,7 +6,7 @@ Every task does nothing but note when it began and ended, so order and latency c
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -119,6 +119,17 @@ def judge(work: Workload, results: Mapping[int, Any]) -> Verdict:
         order_violations=sum(gap < -CLOCK_S for gap in gaps),
         step_ms_median=round(median(gaps) * 1000, 3) if gaps else None,
         step_ms_p95=round(gaps[min(len(gaps) - 1, int(len(gaps) * PERCENTILE))] * 1000, 3) if gaps else None,
+    )
+
+
+def together(verdicts: Sequence[Verdict]) -> Verdict:
+    """One verdict on several trees of the same workload; steps as the median tree has them."""
+    steps = [(v.step_ms_median, v.step_ms_p95) for v in verdicts if v.step_ms_median is not None]
+    return Verdict(
+        stored_ok=all(verdict.stored_ok for verdict in verdicts),
+        order_violations=sum(verdict.order_violations for verdict in verdicts),
+        step_ms_median=sorted(steps)[len(steps) // 2][0] if steps else None,
+        step_ms_p95=sorted(steps)[len(steps) // 2][1] if steps else None,
     )
 
 

@@ -50,7 +50,7 @@ def _load_yaml(raw: bytes | str, *, max_bytes: int, max_depth: int) -> Any:
     try:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
         _check_events(text, max_depth)
-        value = yaml.load(text, Loader=_Loader)  # nosec B506: derives from a safe loader
+        value = yaml.load(text, Loader=_Loader)  # derives from a safe loader  # nosec B506
     except UnicodeError:
         refuse("", "body is not UTF-8", "invalid_yaml")
     except yaml.MarkedYAMLError as error:

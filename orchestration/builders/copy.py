@@ -12,6 +12,7 @@ from orchestration.builders.overrides import Overrides, read_overrides
 from orchestration.builders.preview import ClonePreview, preview
 from orchestration.domain.states import Origin
 from orchestration.models import Tree
+from orchestration.services.executor_rights import check_written
 from orchestration.services.transitions_snapshot import clone_create
 
 
@@ -61,4 +62,6 @@ def _copy(
 ) -> Clone:
     source = read_source(user=user, task_id=task_id, lock=lock)
     why = choose(source, recursive=recursive, include_upstream=include_upstream, include_dependents=include_dependents)
-    return clone(source, Origin.COPY, why, role=lambda _: Origin.COPY, changes=read_overrides(overrides, why))
+    changes = read_overrides(overrides, why)
+    check_written(user, {values["executor"] for values in changes.values() if "executor" in values})
+    return clone(source, Origin.COPY, why, role=lambda _: Origin.COPY, changes=changes)

@@ -54,6 +54,11 @@ class Fleet:
         self.posts[name].free.take(isolated, queue)
         return name
 
+    def give(self, seat: Seat | None) -> None:
+        """The opposite of `take`."""
+        if seat is not None and seat.worker in self.posts:
+            self.posts[seat.worker].free.give(seat.isolated, seat.queue)
+
     def copy(self) -> Fleet:
         return Fleet({name: Post(post.free.copy(), post.queues) for name, post in self.posts.items()})
 
@@ -88,18 +93,14 @@ class FleetSeats:
         """What is free once *outcomes* are committed."""
         fleet = self._free.copy()
         for key in dict.fromkeys((outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends):
-            seat = self._seats.get(key)
-            if seat is not None and seat.worker in fleet.posts:
-                fleet.posts[seat.worker].free.give(seat.isolated, seat.queue)
+            fleet.give(self._seats.get(key))
         return fleet
 
     def settle(self, outcomes: Iterable[Outcome], started: Iterable[tuple[Key, bool, str]] = ()) -> None:
         """*outcomes* have been committed, and *started* (key, isolated, queue) with them."""
-        outcomes = list(outcomes)
-        self._free = self.after(outcomes)
         for outcome in outcomes:
             if outcome.ends:
-                self._seats.pop((outcome.task_id, outcome.attempt), None)
+                self._free.give(self._seats.pop((outcome.task_id, outcome.attempt), None))
         for key, isolated, queue in started:
             self._sit(key, isolated, queue)
 

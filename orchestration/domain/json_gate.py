@@ -16,10 +16,8 @@ from orchestration.domain.errors import Invalid, Problem
 MAX_DEPTH = 64
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 KIB, MIB = 1024, 1024 * 1024
-
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_KEYS = frozenset({str})
+_KEYS, _SCALARS = frozenset({str}), frozenset({str, int, float, bool, type(None)})
 _SUSPECT_TEXT = re.compile(rb"\d{19}|\\u0000")  # too big an integer, a null character
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
@@ -148,7 +146,11 @@ def check_json(value: Any, *, path: str = "", max_bytes: int, max_depth: int = M
 
     Bounded whatever the value: no recursion, no cycle and no repeated object makes it run away.
     """
-    raw = b"" if _check_shape(value, max_bytes, max_depth) else _encode(value)
+    if type(value) is dict and _KEYS.issuperset(map(type, value)) and _SCALARS.issuperset(map(type, value.values())):
+        doubtful = sum([len(child) for child in value.values() if type(child) is str]) > max_bytes
+    else:  # few are not flat
+        doubtful = _check_shape(value, max_bytes, max_depth)
+    raw = b"" if doubtful else _encode(value)
     if not raw or _SUSPECT_TEXT.search(raw):
         problem = _find_problem(value, path, max_depth, budget=max_bytes)
         if problem:

@@ -11,12 +11,18 @@ from orchestration.domain.explain.facts import quoted
 from orchestration.domain.graph import closure, cycle_text, find_cycle, topological_order
 from orchestration.domain.json_gate import safe_text
 from orchestration.domain.task_fields import did_you_mean, name_problem
+from orchestration.domain.words import gettext, gettext_noop, ngettext
 
 MOST = 200  # findings
 MAX_CYCLES = 10
 MAX_WALKS = 2_000_000  # steps for optional dependencies; in huge trees not all are looked at
 INVERSION = 2  # steps of priority between a task and what it waits for
-PRIORITIES = {0: "urgent", 1: "high", 2: "normal", 3: "low"}
+PRIORITIES = {
+    0: gettext_noop("urgent"),
+    1: gettext_noop("high"),
+    2: gettext_noop("normal"),
+    3: gettext_noop("low"),
+}
 
 
 class Severity(StrEnum):
@@ -112,9 +118,10 @@ def _cycles(state: _Lint) -> Iterator[Finding]:
         cycle = find_cycle(left, left)
         if not cycle:
             return
-        text = cycle_text([safe_text(state.tasks[task].name, 64) for task in cycle])
-        message = f"dependencies form a cycle: {text}"
-        yield Finding(Severity.ERROR, "cycle", cycle[0], message, "remove one of these dependencies", tuple(cycle))
+        text = cycle_text([safe_text(state.tasks[task].name, 64) for task in cycle], gettext("waits for"))
+        message = gettext("dependencies form a cycle: %(cycle)s") % {"cycle": text}
+        remedy = gettext("remove one of these dependencies")
+        yield Finding(Severity.ERROR, "cycle", cycle[0], message, remedy, tuple(cycle))
         gone = set(cycle)
         left = {task: [one for one in found if one not in gone] for task, found in left.items() if task not in gone}
 
@@ -125,26 +132,28 @@ def _names(state: _Lint) -> Iterator[Finding]:
     for task in state.tasks.values():
         problem = name_problem(task.name, "name")
         if problem:
-            yield Finding(Severity.ERROR, "name", task.id, problem.message, "give the task a name of one line")
+            yield Finding(Severity.ERROR, "name", task.id, problem.message, gettext("give the task a name of one line"))
         elif counts[task.name] > 1 and task.name not in seen:
             seen.add(task.name)
             same = tuple(other.id for other in state.tasks.values() if other.name == task.name)
-            message = f"{len(same)} tasks are named {quoted(task.name)}"
-            yield Finding(Severity.WARNING, "duplicate_name", task.id, message, "give each its own name", same)
+            text = ngettext("%(n)s tasks are named %(name)s", "%(n)s tasks are named %(name)s", len(same))
+            message = text % {"n": len(same), "name": quoted(task.name)}
+            yield Finding(Severity.WARNING, "duplicate_name", task.id, message, gettext("give each its own name"), same)
 
 
 def _executors(state: _Lint) -> Iterator[Finding]:
     for task in state.tasks.values():
         if task.executor and task.executor not in state.executors:
-            remedy = did_you_mean(task.executor, state.executors).removeprefix("; ") or "choose another one"
-            message = f"there is no executor '{safe_text(task.executor, 100)}'"
+            remedy = did_you_mean(task.executor, state.executors).removeprefix("; ") or gettext("choose another one")
+            message = gettext("there is no executor '%(name)s'") % {"name": safe_text(task.executor, 100)}
             yield Finding(Severity.ERROR, "unknown_executor", task.id, message, remedy)
         elif not task.executor and not task.is_group:
-            message = "it has inputs but no executor: a run that reaches it is refused"
-            yield Finding(Severity.WARNING, "draft", task.id, message, "choose an executor")
+            message = gettext("it has inputs but no executor: a run that reaches it is refused")
+            yield Finding(Severity.WARNING, "draft", task.id, message, gettext("choose an executor"))
         elif task.is_group and task.id not in state.parents and not task.edges:
-            message = "it does nothing: no executor, no dependency, nothing in it"
-            yield Finding(Severity.HINT, "idle", task.id, message, "choose an executor, or move tasks into it")
+            message = gettext("it does nothing: no executor, no dependency, nothing in it")
+            remedy = gettext("choose an executor, or move tasks into it")
+            yield Finding(Severity.HINT, "idle", task.id, message, remedy)
 
 
 def _inversions(state: _Lint) -> Iterator[Finding]:
@@ -161,11 +170,22 @@ def _inversions(state: _Lint) -> Iterator[Finding]:
             continue
         priority, other = worst[task]
         if priority - own.priority >= INVERSION:
-            through = "" if other in state.edges[task] else " (through others)"
-            words = f"{PRIORITIES[own.priority]} waits for {PRIORITIES[priority]}"
-            message = f"{words}: it cannot start before {state.name(other)}{through}, which others overtake"
-            remedy = f"make {state.name(other)} {PRIORITIES[own.priority]} as well, or remove the dependency"
+            message, remedy = _inverted(
+                PRIORITIES[own.priority], PRIORITIES[priority], state.name(other), direct=other in state.edges[task]
+            )
             yield Finding(Severity.WARNING, "priority_inversion", task, message, remedy, (task, other), other)
+
+
+def _inverted(own: str, priority: str, other: str, *, direct: bool) -> tuple[str, str]:
+    """(message, remedy)"""
+    if direct:
+        text = gettext("%(own)s waits for %(priority)s: it cannot start before %(other)s, which others overtake")
+    else:
+        text = gettext(
+            "%(own)s waits for %(priority)s: it cannot start before %(other)s (through others), which others overtake"
+        )
+    values = {"own": gettext(own), "priority": gettext(priority), "other": other}
+    return text % values, gettext("make %(other)s %(own)s as well, or remove the dependency") % values
 
 
 def _optional(state: _Lint) -> Iterator[Finding]:
@@ -178,9 +198,9 @@ def _optional(state: _Lint) -> Iterator[Finding]:
     for task, other in optional[: MAX_WALKS // max(1, len(state.tasks))]:
         above = next((one for one in state.required[task] if other in closure([one], state.required)), None)
         if above is not None:
-            why = f"it needs {state.name(above)}, which needs that one"
-            message = f"that {state.name(other)} is optional cannot matter: {why}"
-            remedy = "make it required, or remove the dependency"
+            text = gettext("that %(other)s is optional cannot matter: it needs %(above)s, which needs that one")
+            message = text % {"other": state.name(other), "above": state.name(above)}
+            remedy = gettext("make it required, or remove the dependency")
             yield Finding(Severity.WARNING, "useless_optional", task, message, remedy, edge=other)
 
 
@@ -191,15 +211,19 @@ def _groups(state: _Lint) -> Iterator[Finding]:
             if other is None or not other.is_group:
                 continue
             if edge.map is not None or edge.as_key is not None:
-                message = f"{state.name(edge.id)} is a group and has no result that could be passed on"
-                remedy = "wait for the task that has the result"
-            elif not other.edges:
-                inside = " of the tasks in it" if edge.id in state.parents else ""
-                why = f"it ends at once, whatever becomes{inside}" if inside else "it has no work"
-                message = f"waiting for the group {state.name(edge.id)} means nothing: {why}"
-                remedy = "wait for the tasks in it" if inside else "remove the dependency"
-            else:
+                text = gettext("%(name)s is a group and has no result that could be passed on")
+                remedy = gettext("wait for the task that has the result")
+            elif other.edges:
                 continue
+            elif edge.id in state.parents:
+                text = gettext(
+                    "waiting for the group %(name)s means nothing: it ends at once, whatever becomes of the tasks in it"
+                )
+                remedy = gettext("wait for the tasks in it")
+            else:
+                text = gettext("waiting for the group %(name)s means nothing: it has no work")
+                remedy = gettext("remove the dependency")
+            message = text % {"name": state.name(edge.id)}
             yield Finding(Severity.WARNING, "group_dependency", task.id, message, remedy, edge=edge.id)
 
 
@@ -212,11 +236,13 @@ def _inputs(state: _Lint) -> Iterator[Finding]:
         missing = [key for key in missing if not _may_flow(state, task, executor, key)]
         if missing:
             keys = ", ".join(f"'{safe_text(key, 64)}'" for key in missing[:5])
-            noun = "input" if len(missing) == 1 else "inputs"
-            message = f"{noun} {keys} missing: the task would fail before it starts"
-            yield Finding(
-                Severity.WARNING, "missing_input", task.id, message, "fill in the form, or map a result to it"
-            )
+            message = ngettext(
+                "input %(keys)s missing: the task would fail before it starts",
+                "inputs %(keys)s missing: the task would fail before it starts",
+                len(missing),
+            ) % {"keys": keys}
+            remedy = gettext("fill in the form, or map a result to it")
+            yield Finding(Severity.WARNING, "missing_input", task.id, message, remedy)
 
 
 def _arriving(task: LintTask) -> set[str]:

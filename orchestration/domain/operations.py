@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from orchestration.domain.states import Status
+from orchestration.domain.words import gettext_noop
 
 
 class Bulk(StrEnum):
@@ -70,7 +71,10 @@ class Candidate:
 
 
 def refusal(action: Bulk, item: Candidate) -> str:
-    """Why *action* cannot be done to *item* now; empty when it can. The services have the last word."""
+    """Why *action* cannot be done to *item* now; empty when it can. The services have the last word.
+
+    A text for `gettext`: it is the same for many items, so who lists them translates it once.
+    """
     for of_action, applies, reason in RULES:
         if action in of_action and applies(item):
             return reason
@@ -79,19 +83,27 @@ def refusal(action: Bulk, item: Candidate) -> str:
 
 _RUNNING = {Bulk.RUN, Bulk.RERUN}
 _RULES_OF_RIGHTS = (
-    ({*_RUNNING, Bulk.CANCEL}, lambda i: not i.may_run, "shared with you for viewing only"),
-    ({Bulk.DELETE, Bulk.LABEL}, lambda i: not i.owned, "owned by somebody else"),
+    ({*_RUNNING, Bulk.CANCEL}, lambda i: not i.may_run, gettext_noop("shared with you for viewing only")),
+    ({Bulk.DELETE, Bulk.LABEL}, lambda i: not i.owned, gettext_noop("owned by somebody else")),
 )
 RULES = (
     *_RULES_OF_RIGHTS,
-    ({*_RUNNING, Bulk.DELETE}, lambda i: i.archived, "archived and frozen: copy it, and use the copy"),
-    ({Bulk.ARCHIVE}, lambda i: i.archived, "archived already"),
-    ({*_RUNNING, Bulk.DELETE}, lambda i: i.active, "a run is active: cancel it or wait for its end"),
-    ({Bulk.CANCEL}, lambda i: i.status != Status.IN_PROGRESS, "not running"),
-    ({Bulk.RERUN}, lambda i: not i.status, "has not run yet: use Run"),
-    ({Bulk.RERUN}, lambda i: not i.newest, "not the newest run of its tree"),
-    ({Bulk.RERUN}, lambda i: i.status == Status.COMPLETED, "everything completed: there is nothing to repair"),
-    ({Bulk.ARCHIVE}, lambda i: i.status != Status.COMPLETED, "not completed: only a completed tree can be archived"),
-    ({Bulk.DELETE}, lambda i: i.linked, "other trees link to its results: delete those first"),
+    ({*_RUNNING, Bulk.DELETE}, lambda i: i.archived, gettext_noop("archived and frozen: copy it, and use the copy")),
+    ({Bulk.ARCHIVE}, lambda i: i.archived, gettext_noop("archived already")),
+    ({*_RUNNING, Bulk.DELETE}, lambda i: i.active, gettext_noop("a run is active: cancel it or wait for its end")),
+    ({Bulk.CANCEL}, lambda i: i.status != Status.IN_PROGRESS, gettext_noop("not running")),
+    ({Bulk.RERUN}, lambda i: not i.status, gettext_noop("has not run yet: use Run")),
+    ({Bulk.RERUN}, lambda i: not i.newest, gettext_noop("not the newest run of its tree")),
+    (
+        {Bulk.RERUN},
+        lambda i: i.status == Status.COMPLETED,
+        gettext_noop("everything completed: there is nothing to repair"),
+    ),
+    (
+        {Bulk.ARCHIVE},
+        lambda i: i.status != Status.COMPLETED,
+        gettext_noop("not completed: only a completed tree can be archived"),
+    ),
+    ({Bulk.DELETE}, lambda i: i.linked, gettext_noop("other trees link to its results: delete those first")),
 )
 """In the order in which the reasons are told."""

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestration.domain.changes import AttemptDraft, AttemptEnd
-from orchestration.domain.errors import InputError
+from orchestration.domain.errors import OrchestrationError
 from orchestration.domain.progression import BLOCKED, Progression
 from orchestration.domain.retry import delay_s
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
-from orchestration.domain.work import INVALID_INPUTS, UNCOUNTED, WORKER_LOST, Ending, Outcome
+from orchestration.domain.work import UNCOUNTED, WORKER_LOST, Ending, Outcome
 
 KEEP_RESULT_CHARS = 8192  # longer results are read from the attempt again when a dependent starts
 MIDDLE_DICE = 0.5
@@ -67,12 +67,12 @@ class RunState(Progression):
                 edge.task.result = None
         return draft
 
-    def refuse(self, task: TaskState, error: InputError, now: datetime) -> None:
-        """Fail a ready *task* before any work: its inputs cannot be made."""
+    def refuse(self, task: TaskState, error: OrchestrationError, now: datetime) -> None:
+        """Fail a ready *task* before any work: its inputs cannot be made, or its owner has not the right."""
         draft = self.start(task, "{}", "{}", now)
         draft.status, draft.completed_at = Status.FAILED, now
-        draft.error, draft.error_code = str(error), INVALID_INPUTS
-        self._end(task, Status.FAILED, now, str(error), INVALID_INPUTS)
+        draft.error, draft.error_code = str(error), error.code
+        self._end(task, Status.FAILED, now, str(error), error.code)
         self._finish_step(now)
 
     def wake(self, task: TaskState, now: datetime) -> None:

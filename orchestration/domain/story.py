@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestration.domain.states import Status
+from orchestration.domain.words import gettext, ngettext
 
 MAX_NAMED = 3  # failures named in a sentence
 MAX_ERROR = 70  # characters of an error quoted in a sentence
@@ -32,7 +33,8 @@ class RunFacts:
     cancelled: int = 0
     blocked: int = 0
     elapsed_s: float = 0.0
-    failures: Sequence[Failure] = ()
+    failures: Sequence[Failure] = ()  # the first that nobody has taken care of
+    ignored: int = 0  # of the failed: only optional dependents waited for them
     cancelling: bool = False
     cancelled_by: str = ""
     reason: str = ""
@@ -42,9 +44,14 @@ class RunFacts:
         """Tasks that may still start."""
         return max(0, self.total - self.running - self.completed - self.failed - self.cancelled - self.blocked)
 
+    @property
+    def serious(self) -> int:
+        """Failures that are not ignored."""
+        return max(0, self.failed - self.ignored)
+
 
 def duration_words(seconds: float) -> str:
-    """*seconds* as people say it: 0.4 s, 12 s, 3 m 12 s, 2 h 05 m, 3 d 4 h."""
+    """*seconds* as people say it: 0.4 s, 12 s, 3 m 12 s, 2 h 05 m, 3 d 4 h; signs of units, alike everywhere."""
     if seconds < 10:
         return f"{max(0.0, seconds):.1f} s"
     whole = int(seconds)
@@ -55,11 +62,6 @@ def duration_words(seconds: float) -> str:
     if whole < 86400:
         return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
     return f"{whole // 86400} d {whole % 86400 // 3600} h"
-
-
-def plural(count: int, noun: str) -> str:
-    """*count* with *noun* in the right number: 1 task, 4 tasks."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def run_story(facts: RunFacts) -> str:
@@ -76,56 +78,125 @@ def run_story(facts: RunFacts) -> str:
 
 def _active(facts: RunFacts) -> str:
     if facts.cancelling:
-        return f"Stopping {plural(facts.running, 'running task')}; nothing new starts."
-    done = f"{facts.completed:,} of {facts.total:,} done"
-    parts = [f"{facts.running:,} running"] if facts.running else []
-    if facts.pending:
-        parts.append(f"{facts.pending:,} waiting")
-    head = f"Running: {', '.join([done, *parts])}."
+        text = ngettext(
+            "Stopping %(n)s running task; nothing new starts.",
+            "Stopping %(n)s running tasks; nothing new starts.",
+            facts.running,
+        )
+        return text % {"n": f"{facts.running:,}"}
+    head = _progress(facts)
     if not facts.failed:
         return head
-    return f"{head} {_named(facts)} {_not_run(facts, 'will not run')}".rstrip()
+    named = _named(facts) if facts.serious else ""
+    return " ".join(filter(None, [head, named, _will_not_run(facts), _ignored(facts)]))
+
+
+def _progress(facts: RunFacts) -> str:
+    parts = [gettext("%(done)s of %(total)s done") % {"done": f"{facts.completed:,}", "total": f"{facts.total:,}"}]
+    if facts.running:
+        parts.append(gettext("%(running)s running") % {"running": f"{facts.running:,}"})
+    if facts.pending:
+        parts.append(gettext("%(pending)s waiting") % {"pending": f"{facts.pending:,}"})
+    return gettext("Running: %(parts)s.") % {"parts": ", ".join(parts)}
 
 
 def _completed(facts: RunFacts, took: str) -> str:
-    if facts.failed:
-        return (
-            f"Completed after {took}: {facts.completed:,} of {facts.total:,} tasks done, "
-            f"{plural(facts.failed, 'failure')} tolerated because only optional dependents waited for it."
+    if not facts.failed:
+        text = ngettext(
+            "Completed in %(took)s: the only task done.",
+            "Completed in %(took)s: all %(total)s tasks done.",
+            facts.total,
         )
-    return f"Completed in {took}: {'the only task' if facts.total == 1 else f'all {facts.total:,} tasks'} done."
+        return text % {"took": took, "total": f"{facts.total:,}"}
+    text = ngettext(
+        "Completed after %(took)s: %(done)s of %(total)s tasks done, "
+        "%(n)s failure tolerated because only optional dependents waited for it.",
+        "Completed after %(took)s: %(done)s of %(total)s tasks done, "
+        "%(n)s failures tolerated because only optional dependents waited for it.",
+        facts.failed,
+    )
+    done = {"done": f"{facts.completed:,}", "total": f"{facts.total:,}"}
+    return text % {"took": took, **done, "n": f"{facts.failed:,}"}
 
 
 def _cancelled(facts: RunFacts, took: str) -> str:
-    who = f" by {facts.cancelled_by}" if facts.cancelled_by else ""
-    why = f" ({_short(facts.reason)})" if facts.reason else ""
-    done = f"{facts.completed:,} of {facts.total:,} tasks were done"
-    return f"Cancelled{who} after {took}{why}: {done}, {plural(facts.cancelled, 'task')} cancelled."
+    text = gettext("Cancelled after %(took)s%(why)s: %(done)s of %(total)s tasks were done, %(cancelled)s.")
+    if facts.cancelled_by:
+        text = gettext(
+            "Cancelled by %(who)s after %(took)s%(why)s: %(done)s of %(total)s tasks were done, %(cancelled)s."
+        )
+    return text % {
+        "who": facts.cancelled_by,
+        "took": took,
+        "why": f" ({_short(facts.reason)})" if facts.reason else "",
+        "done": f"{facts.completed:,}",
+        "total": f"{facts.total:,}",
+        "cancelled": _tasks_cancelled(facts.cancelled),
+    }
+
+
+def _tasks_cancelled(count: int) -> str:
+    return ngettext("%(n)s task cancelled", "%(n)s tasks cancelled", count) % {"n": f"{count:,}"}
 
 
 def _failed(facts: RunFacts, took: str) -> str:
-    only_cancelled = facts.cancelled and not facts.failed
-    named = f"{plural(facts.cancelled, 'task')} cancelled." if only_cancelled else _named(facts)
-    return f"Failed after {took}: {named} {_not_run(facts, 'did not run')}".rstrip()
+    only_cancelled = facts.cancelled and not facts.serious
+    named = f"{_tasks_cancelled(facts.cancelled)}." if only_cancelled else _named(facts)
+    head = gettext("Failed after %(took)s: %(what)s") % {"took": took, "what": named}
+    return " ".join(filter(None, [head, _did_not_run(facts), _ignored(facts)]))
+
+
+def _ignored(facts: RunFacts) -> str:
+    if not facts.ignored:
+        return ""
+    text = ngettext(
+        "%(n)s optional failure was ignored.",
+        "%(n)s optional failures were ignored.",
+        facts.ignored,
+    )
+    return text % {"n": f"{facts.ignored:,}"}
 
 
 def _named(facts: RunFacts) -> str:
     named = [_failure(f) for f in facts.failures[:MAX_NAMED]]
     if not named:
-        return f"{plural(facts.failed, 'task')} failed."
-    more = facts.failed - len(named)
-    return f"{'; '.join(named)}{f'; and {more:,} more failed' if more > 0 else ''}."
+        count = facts.serious or facts.failed
+        return ngettext("%(n)s task failed.", "%(n)s tasks failed.", count) % {"n": f"{count:,}"}
+    more = facts.serious - len(named)
+    if more > 0:
+        text = ngettext("%(failures)s; and %(n)s more failed.", "%(failures)s; and %(n)s more failed.", more)
+        return text % {"failures": "; ".join(named), "n": f"{more:,}"}
+    return f"{'; '.join(named)}."
 
 
 def _failure(failure: Failure) -> str:
-    why = "timed out" if failure.code == "timeout" else _short(failure.error)
-    return f"“{failure.name}” failed{f' ({why})' if why else ''}"
+    if failure.code == "timeout":
+        return gettext("“%(name)s” failed (timed out)") % {"name": failure.name}
+    why = _short(failure.error)
+    text = gettext("“%(name)s” failed (%(why)s)") if why else gettext("“%(name)s” failed")
+    return text % {"name": failure.name, "why": why}
 
 
-def _not_run(facts: RunFacts, verb: str) -> str:
+def _will_not_run(facts: RunFacts) -> str:
     if not facts.blocked:
         return ""
-    return f"{plural(facts.blocked, 'task')} {verb} because of {'it' if facts.failed == 1 else 'that'}."
+    n = facts.blocked
+    if facts.serious == 1:
+        text = ngettext("%(n)s task will not run because of it.", "%(n)s tasks will not run because of it.", n)
+    else:
+        text = ngettext("%(n)s task will not run because of that.", "%(n)s tasks will not run because of that.", n)
+    return text % {"n": f"{n:,}"}
+
+
+def _did_not_run(facts: RunFacts) -> str:
+    if not facts.blocked:
+        return ""
+    n = facts.blocked
+    if facts.serious == 1:
+        text = ngettext("%(n)s task did not run because of it.", "%(n)s tasks did not run because of it.", n)
+    else:
+        text = ngettext("%(n)s task did not run because of that.", "%(n)s tasks did not run because of that.", n)
+    return text % {"n": f"{n:,}"}
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from orchestration.domain.errors import Invalid, Problem
 from orchestration.domain.json_gate import check_json, safe_text, size_text, text_problem
+from orchestration.domain.secrets import reference_problems
 from orchestration.domain.spec import PRIORITY_DEFAULT
 
 MAX_NAME = 255
@@ -97,6 +98,14 @@ def check_object(value: Any, path: str, limits: Limits, problems: list[Problem])
         problems.extend(Problem(p.path or path, p.message, p.code) for p in error.problems)
         return {}
     return value
+
+
+def check_values(value: Any, path: str, limits: Limits, problems: list[Problem]) -> dict[str, Any]:
+    """As `check_object`; what looks like a reference to a secret is one."""
+    found = check_object(value, path, limits, problems)
+    wrong = reference_problems(found, path) if found else []
+    problems.extend(wrong)
+    return {} if wrong else found
 
 
 def check_schemas(value: Any, path: str, limits: Limits, problems: list[Problem]) -> dict[str, Any]:
@@ -227,8 +236,8 @@ def check_as(value: Any, path: str, problems: list[Problem]) -> str | None:
 CHECKS: dict[str, Check] = {
     "name": check_name,
     "priority": check_priority,
-    "inputs": check_object,
-    "params": check_object,
+    "inputs": check_values,
+    "params": check_values,
     "schemas": check_schemas,
     "timeout_s": check_timeout,
     "max_attempts": check_max_attempts,

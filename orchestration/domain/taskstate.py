@@ -31,6 +31,7 @@ class TaskState:
     isolated: bool = True  # takes a process slot, else an async slot
     merges: bool = False
     cancelable: bool = True
+    permission: str = ""  # right that its executor needs
     inputs: str = "{}"  # JSON text, parsed when an attempt starts
     params: str = "{}"
     override_inputs: dict[str, Any] = field(default_factory=dict)

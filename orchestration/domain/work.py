@@ -57,6 +57,10 @@ class Work:
     owner_id: int | None = None
     isolated: bool = False  # takes a process slot
     priority: int = 2
+    private_network: bool = False  # its owner may reach private places
+    sealed: dict[str, str] = field(default_factory=dict, repr=False)  # secret -> sealed value, of all it refers to
+    own_inputs: tuple[str, ...] = ()  # keys of inputs in which references count; only with `sealed`
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # plain values, only where the executor is called
 
     @property
     def key(self) -> tuple[str, int]:

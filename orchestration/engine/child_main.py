@@ -31,7 +31,8 @@ def main(control_fd: int, preload: Sequence[str]) -> None:
     no_core_files()
     gc.collect()
     gc.freeze()  # so that collections in the children do not copy what they share
-    with socket.socket(fileno=control_fd) as control:
+    # a broken pipe: the engine has stopped meanwhile, and nobody needs us
+    with socket.socket(fileno=control_fd) as control, contextlib.suppress(BrokenPipeError):
         control.sendall(READY)
         ForkServer(control).serve()
 

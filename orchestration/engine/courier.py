@@ -17,6 +17,7 @@ from orchestration.conf import Conf
 from orchestration.domain.fleet import Key
 from orchestration.domain.ready_queue import DEFAULT_QUEUE, Slots
 from orchestration.domain.work import RELEASED, Ending, Outcome, Work
+from orchestration.failpoints import failpoint
 from orchestration.services import picking_up, workers
 from orchestration.services.handing_out import queue_name
 
@@ -122,7 +123,11 @@ class Courier(threading.Thread):
             with transaction.atomic(durable=True):
                 if mine:
                     picking_up.report(mine, self._worker)
+                    failpoint("worker.report")
                 picked = self._take(self._free_after(mine))
+                if picked.works:
+                    failpoint("worker.pick_up")
+            failpoint("worker.committed")
             self._account(told, mine, picked)
             delivery = Delivery(works=picked.works)
             self._keep(delivery, started)
@@ -153,8 +158,11 @@ class Courier(threading.Thread):
                 self._told.add((outcome.task_id, outcome.attempt))
         for work in (*picked.works, *picked.stopped):
             self._held[work.key] = work.isolated
+        for refused in picked.refused:
+            self._held[refused.task_id, refused.attempt] = False
         with self._condition:
             del self._outcomes[: len(told)]
+            self._outcomes += picked.refused
             for work in picked.stopped:
                 text = "stopped before it began"
                 self._outcomes.append(Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED, error=text))
@@ -164,6 +172,7 @@ class Courier(threading.Thread):
         if now >= self._renew_at:
             if self._held:
                 picking_up.renew(self._worker, self._conf.lease_s)
+                failpoint("worker.renew")
             self.renewed_at = now
             self._renew_at = now + min(self._conf.heartbeat_s, self._conf.lease_s / 3)
         if now >= self._beat_at:

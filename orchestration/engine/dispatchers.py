@@ -11,8 +11,9 @@ from orchestration.conf import Conf
 from orchestration.domain.fleet import FleetSeats, Key, Post
 from orchestration.domain.ready_queue import Rules, Slots
 from orchestration.domain.work import ENGINE_LOST, Ending, Outcome
+from orchestration.failpoints import failpoint
 from orchestration.selectors.attempts import abandoned_attempts, live_attempts
-from orchestration.services import transitions, workers
+from orchestration.services import workers
 from orchestration.services.handing_out import Mailbox, fleet
 
 REFRESH_S = 1.0  # how often the engine looks who is alive
@@ -60,8 +61,9 @@ class EmbeddedDispatcher:
         if monotonic() < self._beat_at:
             return
         if self.runs_here and len(self.seats):
-            transitions.heartbeat(self.worker, self.conf.lease_s)
+            workers.renew_leases(self.worker, self.conf.lease_s)
         workers.beat(self.worker)
+        failpoint("engine.heartbeat")
         if self.mailbox is not None:
             self.mailbox.compare_clocks()
         self._beat_at = monotonic() + self.conf.heartbeat_s

@@ -9,11 +9,12 @@ from pathlib import Path
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from orchestration.conf import Conf, conf
 from orchestration.domain.states import Status
 from orchestration.domain.work import Outcome
+from orchestration.engine import here
 from orchestration.engine.dispatchers import EmbeddedDispatcher, WorkerDispatcher
 from orchestration.engine.listener import Listener
 from orchestration.engine.local import LocalAttempts
@@ -21,6 +22,7 @@ from orchestration.engine.lock import EngineHeld, EngineLock
 from orchestration.engine.memory import calm_collector
 from orchestration.engine.webhooks import WebhookPump
 from orchestration.engine.writer import Writer
+from orchestration.failpoints import failpoint
 from orchestration.publishing import publisher
 from orchestration.services import workers
 from orchestration.services.notices import NEWS, REPORTS
@@ -41,7 +43,7 @@ class EmbeddedEngine:
         self.conf = config or conf()
         self.hands_out = hands_out
         self.worker = workers.new_worker_id()
-        self._lock = EngineLock(directory or settings.DATA_DIR)
+        self._lock = EngineLock(directory or settings.DATA_DIR, self.conf.lease_s)
         self._local = LocalAttempts(self.conf, self._report)
         self._waiters: dict[int, list[asyncio.Future[Status]]] = {}
         self._webhooks: WebhookPump
@@ -53,6 +55,11 @@ class EmbeddedEngine:
     def degraded(self) -> str:
         """Why the engine cannot write at the moment; empty when all is well."""
         return self._writer.degraded
+
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether nothing can be written at the moment."""
+        return self._writer.waits_for_database
 
     async def start(self, *, warm: bool = False) -> None:
         """Begin to work. *warm*: start the process for isolated executors now, not at their first attempt.
@@ -72,6 +79,7 @@ class EmbeddedEngine:
         publisher.bind(self._loop)
         publisher.listen(self._writer.poke)
         self._writer.start()
+        here.works(self)
         self._webhooks = WebhookPump()
         self._webhooks.start()
         if connection.vendor == "postgresql":
@@ -94,17 +102,27 @@ class EmbeddedEngine:
         What worker processes run goes on: another engine takes in what they report.
         """
         await asyncio.to_thread(self._writer.stop_claiming)
+        failpoint("engine.stop")
         publisher.forget(self._writer.poke)
         await self._local.finish(self.conf.shutdown_s if grace_s is None else grace_s)
         self._writer.end()
-        await asyncio.to_thread(self._writer.join)
+        told = await asyncio.to_thread(self._writer.ended)
+        here.ended(self)
         if self._listener is not None:
             await asyncio.to_thread(self._listener.end)
         await asyncio.to_thread(self._webhooks.finish)
         await self._local.close()
         publisher.unbind()
-        await database_sync_to_async(workers.leave)(self.worker)
+        if told:
+            await database_sync_to_async(self._leave)()
+        failpoint("engine.stopped")
         await sync_to_async(self._lock.release)()
+
+    def _leave(self) -> None:
+        try:
+            workers.leave(self.worker)
+        except DatabaseError as error:
+            logger.warning("not signed off: %s", type(error).__name__)  # its silence says the same, only later
 
     def ended(self, run_id: int) -> asyncio.Future[Status]:
         """A future with the status that the run ends in; ask before the run is started."""

@@ -6,28 +6,41 @@ Both are given back by the kernel, or by the database server, when their holder 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import psycopg
 from django.db import connection
+
+if TYPE_CHECKING:
+    import psycopg  # at run time it is what Django has loaded: SQLite starts without it, a fifth of a second sooner
 
 if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
 
+logger = logging.getLogger("apflow.engine")
+
 KEY = (0x6170666C, 1)  # of the advisory lock: two numbers that no other program on this database takes
 TRY_LOCK = "SELECT pg_try_advisory_lock(%s, %s)"
+SILENT = """SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN orchestration_worker w
+ ON a.application_name = left('apflow engine ' || left(w.host, 32) || ':' || w.pid, 63)
+ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s AND l.objid = %s AND l.database =
+ (SELECT oid FROM pg_database WHERE datname = current_database()) AND w.kind = 'engine' AND w.stopped_at IS NULL
+ GROUP BY a.pid HAVING max(w.heartbeat_at) < clock_timestamp() - make_interval(secs => %s)"""
+CUT = "SELECT pg_terminate_backend(%s, %s)"
+CUT_MS = 2000  # that it may take
 HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s AND l.objid = %s AND l.database =
  (SELECT oid FROM pg_database WHERE datname = current_database())"""
 # the server notices within half a minute that this machine is gone, and gives the lock to another one
 NOTICE = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3"
 SILENCE_MS = "15000"  # after which this machine gives up a connection that nobody answers on
+SILENT_S = 15.0  # without a sign of life: the engine that leads hangs
 MAX_NAME = 63  # what PostgreSQL keeps of an application_name
 
 
@@ -79,16 +92,21 @@ class FileLock:
 
 
 class DatabaseLock:
-    """Of a PostgreSQL database: held by a connection that serves nothing else. With it goes the lock."""
+    """Of a PostgreSQL database: held by a connection that serves nothing else. With it goes the lock.
 
-    def __init__(self) -> None:
+    A process that hangs keeps its connection: when its sign of life is older than *silent_s*, whoever wants the lock
+    cuts it off. Should it wake up, it finds that out by `keep`.
+    """
+
+    def __init__(self, silent_s: float) -> None:
         self._session: psycopg.Connection[Any] | None = None
+        self._silent_s = silent_s
 
     def acquire(self) -> None:
         with connection.wrap_database_errors:
             session = _session()
             try:
-                if session.execute(TRY_LOCK, KEY).fetchone() == (True,):
+                if self._taken(session) or (self._cut_off_silent(session) and self._taken(session)):
                     self._session = session
                     return
                 row = session.execute(HOLDER, KEY).fetchone()
@@ -98,18 +116,31 @@ class DatabaseLock:
         holder = row[0] if row else "an unknown process"
         raise EngineHeld(f"an engine is running on this database already: {holder}")
 
+    @staticmethod
+    def _taken(session: psycopg.Connection[Any]) -> bool:
+        return session.execute(TRY_LOCK, KEY).fetchone() == (True,)
+
+    def _cut_off_silent(self, session: psycopg.Connection[Any]) -> bool:
+        """Whether the holder hung, and has lost its connection."""
+        row = session.execute(SILENT, (*KEY, self._silent_s)).fetchone()
+        if row is None:
+            return False
+        logger.warning("the engine that leads has given no sign of life for %g s: it is cut off", self._silent_s)
+        session.execute(CUT, (row[0], CUT_MS))
+        return True
+
     def keep(self) -> None:
         try:
             if self._session is not None:
                 self._session.execute("SELECT 1")
                 return
-        except psycopg.Error:  # a server that was restarted, a network that failed: the lock is free for everybody
+        except _driver().Error:  # a server that was restarted, a network that failed: the lock is free for everybody
             self.release()
         self.acquire()
 
     def release(self) -> None:
         if self._session is not None:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(_driver().Error):
                 self._session.close()
             self._session = None
 
@@ -117,10 +148,10 @@ class DatabaseLock:
 class EngineLock:
     """Every lock that the leading engine needs."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, silent_s: float = SILENT_S) -> None:
         self._locks: list[Lock] = [FileLock(directory)]
         if connection.vendor == "postgresql":
-            self._locks.append(DatabaseLock())
+            self._locks.append(DatabaseLock(silent_s))
 
     def acquire(self) -> None:
         """Take all of them or none. Raises EngineHeld naming the process that has one, DatabaseError."""
@@ -145,6 +176,11 @@ class EngineLock:
             lock.release()
 
 
+def _driver() -> Any:
+    """The module `psycopg`."""
+    return connection.Database  # type: ignore[attr-defined]
+
+
 def _session() -> psycopg.Connection[Any]:
     """A connection of our own: one of a pool would be given to somebody else, with the lock."""
     name = f"apflow engine {socket.gethostname()[:32]}:{os.getpid()}"
@@ -153,7 +189,7 @@ def _session() -> psycopg.Connection[Any]:
         "autocommit": True,
         "tcp_user_timeout": SILENCE_MS,
     }
-    session: psycopg.Connection[Any] = psycopg.connect(**parameters)
+    session: psycopg.Connection[Any] = _driver().connect(**parameters)
     session.execute(NOTICE)
     return session
 

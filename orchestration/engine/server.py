@@ -10,14 +10,18 @@ from collections.abc import Callable, Coroutine
 from types import FrameType
 from typing import Any, Protocol
 
-from daphne.server import Server  # installs the asyncio reactor, so it comes before twisted.internet.reactor
+import daphne.server  # noqa: F401  installs the asyncio reactor, so it comes before twisted.internet.reactor
 from twisted.internet import defer
 from twisted.internet import reactor as twisted_reactor
+
+from orchestration.engine.backpressure import PatientServer
 
 log = logging.getLogger("apflow.server")
 reactor: Any = twisted_reactor  # a module to the type checker
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # of a WebSocket, both ways: a window of 500 rows is 400 kB
+WATCH_S = 1.0
+HANDSHAKE_S = 30  # until a socket is answered: after a restart all viewers come back at once, and wait their turn
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 
 
@@ -29,21 +33,36 @@ class Engine(Protocol):
     async def stop(self) -> None: ...
 
 
-class EngineServer(Server):
+class DatabaseFileLost(Exception):
+    """What *watch* has found: going on would only look as if it worked."""
+
+
+class EngineServer(PatientServer):
     """Serves until a stop signal; the engine starts once the port is open, and stops before the loop ends.
 
     *failure* is set when the port can't be opened or the engine doesn't start; `run` then returns at once.
-    The first stop signal ends gracefully, the second at once.
+    The first stop signal ends gracefully, the second at once. *watch*: asked every second; a text of it is a *failure*.
     """
 
-    def __init__(self, *args: Any, engine: Engine | None, announce: Callable[[], None], **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        engine: Engine | None,
+        announce: Callable[[], None],
+        watch: Callable[[], str] = str,
+        **options: Any,
+    ) -> None:
         options.setdefault("websocket_max_message_size", MAX_MESSAGE_BYTES)
         options.setdefault("websocket_max_frame_size", MAX_MESSAGE_BYTES)
+        options.setdefault("websocket_handshake_timeout", HANDSHAKE_S)
+        options.setdefault("websocket_connect_timeout", HANDSHAKE_S)
         super().__init__(*args, signal_handlers=False, **options)
         self.engine = engine
         self.announce = announce
+        self.watch = watch
         self.failure: BaseException | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._stopping = False
 
     def run(self) -> None:
@@ -76,6 +95,16 @@ class EngineServer(Server):
 
     def _begin(self) -> None:
         self._starting = asyncio.ensure_future(self._start_engine())
+        self._watching = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while not (lost := await asyncio.to_thread(self.watch)):
+            await asyncio.sleep(WATCH_S)
+        log.critical(lost)
+        self.failure = DatabaseFileLost(lost)
+        if not self._stopping:
+            self._stopping = True
+            self.stop()
 
     async def _start_engine(self) -> None:
         try:
@@ -92,6 +121,8 @@ class EngineServer(Server):
         return defer.Deferred.fromFuture(asyncio.ensure_future(self._stop_engine()))
 
     async def _stop_engine(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
         if self._starting is not None:
             await _all_ended([self._starting])
         if self.engine is not None:

@@ -39,7 +39,7 @@ def post(sending: Sending) -> Answer:
 
 async def _exchange(sending: Sending, timeout_s: float) -> tuple[int, str]:
     settings = conf()
-    allow = AllowList(settings.http_allow, settings.http_ports)
+    allow = AllowList(settings.http_allow, settings.http_ports, own=settings.http_own, private=sending.private)
     url = check_url(sending.url, allow)
     async with asyncio.timeout(timeout_s), guarded_client(GuardedBackend(allow), timeout_s) as client:
         headers = {**sending.headers, "Accept-Encoding": "identity"}

@@ -16,6 +16,7 @@ from orchestration.engine.courier import Courier, Delivery
 from orchestration.engine.listener import Listener
 from orchestration.engine.local import LocalAttempts
 from orchestration.engine.memory import calm_collector
+from orchestration.failpoints import failpoint
 from orchestration.services import workers
 from orchestration.services.notices import JOBS, NEWS, announce
 
@@ -52,6 +53,7 @@ class WorkerProcess:
     async def stop(self) -> None:
         """Take nothing more, give what runs `shutdown_s` to end, give back the rest, sign off."""
         await asyncio.to_thread(self._courier.stop_taking)
+        failpoint("worker.stop")
         await self._local.finish(self.conf.shutdown_s)
         self._courier.end()
         await asyncio.to_thread(self._courier.join, LAST_WORDS_S)

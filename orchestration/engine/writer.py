@@ -14,13 +14,16 @@ from django.utils import timezone
 from orchestration.conf import Conf
 from orchestration.domain.ready_queue import Slots
 from orchestration.domain.work import UNSTORABLE, Ending, Outcome, log_ids
+from orchestration.driver import data_version
 from orchestration.engine.dispatchers import EmbeddedDispatcher, rules_of
+from orchestration.failpoints import failpoint
 from orchestration.services.transitions import Applied, Transitions
 
 logger = logging.getLogger("apflow.engine")
 
 POLL_S = 0.5  # how soon a run that another process started is noticed; one of this process pokes
 RETRY_S = (0.05, 0.2, 1.0, 5.0)  # pauses while the database cannot be written
+LAST_WORDS_S, WAIT_S = 10.0, 0.2  # at the end, while the database does not answer
 POSTPONE_S = 30.0  # until a report that could not be stored in any shape is tried again
 
 
@@ -42,6 +45,7 @@ class Writer(threading.Thread):
             default_timeout_s=conf.default_timeout_s,
             rules=self._rules,
             exchange=dispatcher.mailbox,
+            own_connection=True,
         )
         self._condition = threading.Condition()
         self._committing = threading.Lock()  # held from a claim until its delivery
@@ -52,6 +56,10 @@ class Writer(threading.Thread):
         self._postponed: list[tuple[float, Outcome]] = []  # (when, replacement report)
         self._wake_at: datetime | None = None
         self._sweep_at = 0.0
+        self._active = 0  # runs
+        self._version: tuple[object, int] | None = (
+            None  # of the data, when they were last looked at for no other reason
+        )
         self._failures = 0
         self.degraded = ""  # why nothing can be written at the moment
 
@@ -82,6 +90,23 @@ class Writer(threading.Thread):
             self._ending = True
             self._condition.notify()
 
+    @property
+    def waits_for_database(self) -> bool:
+        """Whether the last step could not be written, and is tried again and again."""
+        return self._failures > 0
+
+    def ended(self) -> bool:
+        """Wait for the end of the thread. False: the database has not answered for 10 seconds, and nobody waits on."""
+        gives_up = monotonic() + LAST_WORDS_S
+        while self.is_alive():
+            self.join(WAIT_S)
+            if not self.waits_for_database:
+                gives_up = monotonic() + LAST_WORDS_S
+            elif monotonic() > gives_up:
+                logger.error("the last reports cannot be stored: the next start takes over what they are about")
+                return False
+        return True
+
     # -- the thread ------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -102,7 +127,9 @@ class Writer(threading.Thread):
 
     def _take_over(self) -> list[Outcome]:
         """Reports for everything that ran in the process of a dead predecessor."""
-        if lost := self._dispatcher.recover():
+        lost = self._dispatcher.recover()
+        failpoint("engine.recover")
+        if lost:
             logger.warning("taking over %d attempts of an engine that has ended", len(lost))
         return lost
 
@@ -139,11 +166,20 @@ class Writer(threading.Thread):
     def _commit(self, batch: list[Outcome]) -> None:
         self._dispatcher.maintain()
         sweep = monotonic() >= self._sweep_at
+        if not batch and not sweep and self._nothing_new():
+            return
         applied = self._transitions.apply(batch, self._seats if self._claiming else Slots(), sweep=sweep)
+        failpoint("engine.committed")
         if sweep:
             self._sweep_at = monotonic() + self._conf.sweep_s
         self._account(batch, applied)
         self._deliver(applied)
+        failpoint("engine.delivered")
+
+    def _nothing_new(self) -> bool:
+        """Whether a look at the rows can be spared: no run is active, and nobody has written since the last time."""
+        seen, self._version = self._version, data_version()
+        return not self._active and not self._failures and self._version is not None and seen == self._version
 
     def _account(self, batch: list[Outcome], applied: Applied) -> None:
         started = [(work.key, work.isolated, self._rules.queue_of(work.executor)) for work in applied.works]
@@ -153,6 +189,7 @@ class Writer(threading.Thread):
             if self._mailbox.more:
                 self.poke()
         self._wake_at = applied.wake_at
+        self._active = applied.active
         self._failures = 0
         self.degraded = f"cannot read run {applied.unreadable[0]}; see the server's log" if applied.unreadable else ""
 

@@ -38,6 +38,8 @@ class ExecutionContext:
     task_name: str = ""
     attempt: int = 1  # try number within the run, 1-based
     idempotency_key: str = ""  # stable over all attempts of this task in this run
+    private_network: bool = False  # the owner may reach private places that the settings allow
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # values in inputs and params that are secrets
     dependencies: Sequence[DependencyResult] = ()
     report_progress: Callable[[float, str], None] = field(default=_ignore, repr=False)
     write_log: Callable[[str], None] = field(default=_ignore, repr=False)
@@ -72,6 +74,12 @@ class Executor(ABC):
     isolated: ClassVar[bool] = (
         True  # runs in a child process that can be killed; False: async code in the engine's loop
     )
+
+    permission: ClassVar[str] = ""  # right that the tree's owner needs beside running trees: see domain/rights.py
+
+    def disabled(self) -> str:
+        """Why the settings keep this executor off, with the remedy; "" when they do not."""
+        return ""
 
     @abstractmethod
     def run(self, ctx: ExecutionContext) -> Any | Awaitable[Any]:

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
+import sys
 import threading
 from collections import deque
+from pathlib import Path
 from typing import IO, Any
 
-from orchestration.conf import conf
+from orchestration.conf import MIB, conf
 from orchestration.domain.json_gate import safe_text
 from orchestration.executors.base import ExecutionContext, Executor, ExecutorError
 
 KEEP = 512 * 1024  # bytes kept of the beginning, and as many of the end, of each stream
 CHUNK = 64 * 1024
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "APFLOW_IDEMPOTENCY_KEY")
+CONFINE = Path(__file__).with_name("confine.py")
+CANNOT_START = 126  # of confine.py
+CONFINES = os.name == "posix"  # Windows knows no such limits
+OFF = (
+    "commands are switched off: the administrator can allow them with APFLOW_COMMAND_ENABLED=1 and list programs in "
+    "APFLOW_COMMAND_ALLOW"
+)
 
 
 class Command(Executor):
@@ -25,6 +36,7 @@ class Command(Executor):
         "only programs on the allow-list can be started."
     )
     aliases = ("command_executor",)
+    permission = "use_shell"
     input_schema = {
         "type": "object",
         "properties": {
@@ -63,17 +75,17 @@ class Command(Executor):
         },
     }
 
+    def disabled(self) -> str:
+        return "" if conf().command_enabled else OFF
+
     def run(self, ctx: ExecutionContext) -> dict[str, Any]:
         argv = allowed_argv(ctx.inputs)
         finished = _execute(argv, ctx.inputs)
         if finished["return_code"] and not ctx.inputs.get("allow_errors", False):
             ending = finished["stderr"].strip().splitlines()[-1:] or [""]
-            ctx.log(finished["stderr"][-KEEP:])
-            raise ExecutorError(
-                f"{argv[0]} ended with exit code {finished['return_code']}"
-                + (f": {ending[0][:500]}" if ending[0] else ""),
-                code="command_failed",
-            )
+            errors = finished["stderr"]
+            ctx.log(errors if len(errors) <= KEEP else f"…{errors[1 - KEEP :]}")
+            raise ExecutorError(_why(argv[0], finished["return_code"], ending[0]), code="command_failed")
         return finished
 
 
@@ -81,11 +93,7 @@ def allowed_argv(inputs: dict[str, Any]) -> list[str]:
     """The argument list of *inputs*. Raises ExecutorError when it is malformed, switched off or not on the list."""
     settings = conf()
     if not settings.command_enabled:
-        raise _refused(
-            "commands are switched off: the administrator can allow them with APFLOW_COMMAND_ENABLED=1 and list "
-            "programs in APFLOW_COMMAND_ALLOW",
-            "command_disabled",
-        )
+        raise _refused(OFF, "command_disabled")
     argv = inputs.get("argv", inputs.get("command"))
     if isinstance(argv, str):
         raise _refused('argv: give a list such as ["/bin/echo", "hello"], not one text; no shell is used')
@@ -99,10 +107,32 @@ def allowed_argv(inputs: dict[str, Any]) -> list[str]:
     return argv
 
 
+def _why(program: str, return_code: int, ending: str) -> str:
+    if return_code == CANNOT_START and ending.startswith("cannot be started"):
+        return f"{program} {safe_text(ending, 500)}"
+    if CONFINES and return_code == -signal.SIGXCPU:
+        return f"{program} took more than {conf().command_cpu_s} s of the processor (APFLOW_COMMAND_CPU_S)"
+    return f"{program} ended with exit code {return_code}" + (f": {safe_text(ending, 500)}" if ending else "")
+
+
+def _confined(argv: list[str]) -> list[str]:
+    """The command that starts *argv* within the limits of the settings. They hold for each process that it starts."""
+    settings = conf()
+    limits = {
+        "CPU": settings.command_cpu_s,
+        "DATA": settings.command_memory_mb * MIB,
+        "NOFILE": settings.command_files,
+        "NPROC": settings.command_processes,
+    }
+    if not CONFINES or not any(limits.values()):
+        return argv
+    return [sys.executable, "-I", "-S", str(CONFINE), json.dumps(limits), *argv]
+
+
 def _execute(argv: list[str], inputs: dict[str, Any]) -> dict[str, Any]:
     try:
         process = subprocess.Popen(
-            argv,
+            _confined(argv),
             stdin=subprocess.PIPE if inputs.get("stdin") else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

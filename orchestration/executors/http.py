@@ -10,6 +10,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore
@@ -18,6 +19,7 @@ import httpx
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid
 from orchestration.domain.json_gate import parse_json, safe_text
+from orchestration.domain.secrets import Masker
 from orchestration.executors.base import ExecutionContext, Executor, ExecutorError
 from orchestration.executors.http_guard import AllowList, GuardedBackend, Resolver, check_url
 from orchestration.executors.http_schema import HTTP_INPUTS, HTTP_OUTPUT, METHODS
@@ -57,12 +59,12 @@ class Http(Executor):
 
     async def _exchange(self, ctx: ExecutionContext, timeout_s: float) -> dict[str, Any]:
         settings = conf()
-        allow = AllowList(settings.http_allow, settings.http_ports)
+        allow = AllowList(settings.http_allow, settings.http_ports, own=settings.http_own, private=ctx.private_network)
         started = time.monotonic()
         async with guarded_client(GuardedBackend(allow, self.resolver), timeout_s) as client:
             request = _first_request(client, ctx, allow)
             method = request.method
-            response = await _follow(client, request, allow, _secret_headers(ctx.inputs))
+            response = await _follow(client, request, allow, Confidential(_secret_headers(ctx.inputs), ctx.secrets))
             content = await _read(response)
         found = _answer(response, content) | {
             "method": method,
@@ -72,15 +74,31 @@ class Http(Executor):
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Confidential:
+    """What must not reach another host than the one that it was meant for."""
+
+    headers: frozenset[str]  # by name
+    values: frozenset[str]  # secrets, wherever they stand
+
+    def kept(self, headers: dict[str, str]) -> dict[str, str]:
+        """Those of *headers* that any host may see."""
+        return {name: text for name, text in headers.items() if name.lower() not in self.headers and not self.in_(text)}
+
+    def in_(self, text: str) -> bool:
+        """Whether *text* holds a secret."""
+        return bool(self.values) and Masker(self.values).text(text) != text
+
+
 async def _follow(
-    client: httpx.AsyncClient, request: httpx.Request, allow: AllowList, secret: frozenset[str]
+    client: httpx.AsyncClient, request: httpx.Request, allow: AllowList, confidential: Confidential
 ) -> httpx.Response:
     for _ in range(MAX_REDIRECTS + 1):
         response = await client.send(request, stream=True)
         if response.status_code not in REDIRECTS or "location" not in response.headers:
             return response
         await response.aclose()
-        request = _next_request(client, response, allow, secret)
+        request = _next_request(client, response, allow, confidential)
     raise ExecutorError(f"more than {MAX_REDIRECTS} redirects", code="too_many_redirects", retryable=False)
 
 
@@ -187,7 +205,7 @@ def _secret_headers(inputs: dict[str, Any]) -> frozenset[str]:
 
 
 def _next_request(
-    client: httpx.AsyncClient, response: httpx.Response, allow: AllowList, secret: frozenset[str]
+    client: httpx.AsyncClient, response: httpx.Response, allow: AllowList, confidential: Confidential
 ) -> httpx.Request:
     before = response.request
     try:
@@ -196,9 +214,12 @@ def _next_request(
         raise ExecutorError("redirect to an invalid URL", code="invalid_url", retryable=False) from None
     url = check_url(str(joined), allow)
     headers = {name: value for name, value in before.headers.items() if name.lower() not in OWN_HEADERS}
-    if (url.scheme, url.host, url.port) != (before.url.scheme, before.url.host, before.url.port):
-        headers = {name: value for name, value in headers.items() if name.lower() not in secret}
     keeps_body = response.status_code in {307, 308} or before.method in {"GET", "HEAD"}
+    if (url.scheme, url.host, url.port) != (before.url.scheme, before.url.host, before.url.port):
+        headers = confidential.kept(headers)
+        if confidential.in_(str(url)) or (keeps_body and confidential.in_(before.content.decode("utf-8", "replace"))):
+            message = f"redirect to another host, '{safe_text(url.host, 200)}', which would learn a secret"
+            raise ExecutorError(message, code="blocked_redirect", retryable=False)
     if not keeps_body:
         headers.pop("content-type", None)
         return client.build_request("GET", url, headers=headers)

@@ -53,6 +53,15 @@ def blocked(host: str) -> ExecutorError:
     )
 
 
+def forbidden(host: str) -> ExecutorError:
+    return ExecutorError(
+        f"address not allowed: '{safe_text(host, 200)}' is private, and the owner of this tree has not the right "
+        "'http_private': an administrator can give it",
+        code="executor_forbidden",
+        retryable=False,
+    )
+
+
 def invalid_url(message: str) -> ExecutorError:
     return ExecutorError(f"url: {message}", code="invalid_url", retryable=False)
 
@@ -88,9 +97,16 @@ def is_public(address: Address) -> bool:
 
 
 class AllowList:
-    """The private places that settings allow: networks, addresses, `host` or `host:port`."""
+    """The private places that settings allow: networks, addresses, `host` or `host:port`.
 
-    def __init__(self, entries: Iterable[str], ports: Iterable[str]) -> None:
+    *own*: places that are open to everybody (this server itself). *private*: whether who asks may use the others.
+    """
+
+    def __init__(
+        self, entries: Iterable[str], ports: Iterable[str], *, own: Iterable[str] = (), private: bool = True
+    ) -> None:
+        self.private = private
+        self.own = {entry.lower() for entry in own}
         self.networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
         self.places: set[str] = set()
         self.ports = {str(port) for port in ports}
@@ -105,14 +121,23 @@ class AllowList:
         shown = f"[{host}]" if ":" in host else host
         return host in self.places or f"{shown}:{port}" in self.places
 
-    def allows(self, address: Address, host: str, port: int) -> bool:
-        if self.names(host, port) or self.names(str(address), port):
-            return True
+    def is_own(self, host: str, port: int) -> bool:
+        return f"{host}:{port}" in self.own or f"[{host}]:{port}" in self.own
+
+    def check(self, address: Address, host: str, port: int) -> None:
+        """Raises ExecutorError unless *host*, which is or leads to *address*, may be reached: blocked_address, or
+        executor_forbidden when settings allow it, but not for who asks."""
         found = embedded_addresses(address)
-        return all(is_public(one) or any(one in network for network in self.networks) for one in found)
+        if self.is_own(host, port) or all(map(is_public, found)):
+            return
+        listed = self.names(host, port) or self.names(str(address), port)
+        if not listed and not all(is_public(one) or any(one in part for part in self.networks) for one in found):
+            raise blocked(host)
+        if not self.private:
+            raise forbidden(host)
 
     def check_port(self, host: str, port: int) -> None:
-        if str(port) in self.ports or f"{host}:{port}" in self.places or f"[{host}]:{port}" in self.places:
+        if str(port) in self.ports or self.names(host, port) or self.is_own(host, port):
             return
         listed = ", ".join(sorted(self.ports, key=lambda text: (len(text), text)))
         raise ExecutorError(
@@ -141,8 +166,8 @@ def check_url(text: Any, allow: AllowList) -> httpx.URL:
     host, port = host.lower().rstrip("."), port or (443 if url.scheme == "https" else 80)
     allow.check_port(host, port)
     address = parse_address(host)
-    if address is not None and not allow.allows(address, host, port):
-        raise blocked(host)
+    if address is not None:
+        allow.check(address, host, port)
     return url
 
 
@@ -189,7 +214,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         raise failure
 
     async def checked_addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of *host*. Raises ExecutorError blocked_address when even one of them is not allowed."""
+        """The addresses of *host*. Raises ExecutorError, as AllowList.check, when even one of them is not allowed."""
         name = host.lower().rstrip(".")
         try:
             found = await self.resolver(name, port)
@@ -197,8 +222,9 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectError(f"'{safe_text(name, 200)}' cannot be resolved: {error}") from error
         for text in found:
             address = parse_address(text)
-            if address is None or not self.allow.allows(address, name, port):
+            if address is None:
                 raise blocked(name)
+            self.allow.check(address, name, port)
         return list(found)
 
     async def connect_unix_socket(

@@ -31,10 +31,14 @@ class _Validator(Protocol):
     def iter_errors(self, instance: Any) -> Iterable[ValidationError]: ...
 
 
+def takes_anything(executor: Executor) -> bool:
+    """Whether every object is fit as its inputs."""
+    return not executor.input_schema or executor.input_schema == _ANY_OBJECT
+
+
 def validate_inputs(executor: Executor, inputs: Any, task_schema: JsonSchema | None = None) -> None:
     """Raises InputError unless *inputs* fit the executor's schema and the task's own."""
-    schema = executor.input_schema
-    if schema and schema != _ANY_OBJECT:
+    if not takes_anything(executor):
         _validate(_executor_validator(executor), inputs)
     elif not isinstance(inputs, dict):
         raise InputError("inputs must be an object", field="inputs")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import psycopg
+from typing import Any
+
 from django.db import connection
 
 REMEDY = "Start it, or mend DATABASE_URL (docs/postgresql.md)."
@@ -13,6 +14,7 @@ def unreachable() -> str:
     """Why the database that DATABASE_URL names cannot be used; "" when it can. A file of SQLite always can."""
     if connection.vendor != "postgresql":
         return ""
+    psycopg: Any = connection.Database  # type: ignore[attr-defined]  # SQLite starts without it
     try:
         with psycopg.connect(**connection.get_connection_params()) as opened:
             version = opened.info.server_version

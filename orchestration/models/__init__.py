@@ -11,6 +11,7 @@ from orchestration.models.profile import Profile
 from orchestration.models.report import Report
 from orchestration.models.run import Run
 from orchestration.models.saved import SavedFilter
+from orchestration.models.secret import Secret
 from orchestration.models.share import TreeShare
 from orchestration.models.task import Task
 from orchestration.models.token import ApiToken
@@ -33,6 +34,7 @@ __all__ = [
     "Report",
     "Run",
     "SavedFilter",
+    "Secret",
     "Task",
     "Throttle",
     "Tree",

@@ -29,6 +29,7 @@ class BulkOperation(models.Model):
     abort_requested = models.BooleanField(default=False)
     worker = models.CharField(max_length=36, blank=True, default="")
     heartbeat_at = models.DateTimeField(null=True, blank=True)
+    use_shell = models.BooleanField(default=True)  # False: asked for with a token that may not start commands
     created_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
 

@@ -8,13 +8,6 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.fields.json import JSONExact, KeyTransform
 from django.db.models.lookups import IContains
-from psycopg import adapters
-from psycopg.types.json import Json
-from psycopg.types.string import TextLoader
-
-# as for jsonb: the text of a value is parsed by whoever needs it, and by few of those who read rows
-adapters.register_loader("json", TextLoader)
-
 
 if TYPE_CHECKING:
     _CharField = models.CharField[str, str]
@@ -23,14 +16,23 @@ else:
 
 
 class JsonField(models.JSONField):
-    """JSON that is given back as it was stored: PostgreSQL's jsonb sorts keys and makes an integer of 1e22."""
+    """JSON that is given back as it was stored, and can be compared: text on every database.
+
+    PostgreSQL's jsonb sorts keys and makes an integer of 1e22; its json knows no DISTINCT.
+    """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
-        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
+        return "text" if connection.vendor == "postgresql" else super().db_type(connection)
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.vendor == "postgresql":
+            column = connection.ops.quote_name(str(self.column))
+            return f"{column} IS NULL OR {column}::json IS NOT NULL"  # the cast is an error unless it is JSON
+        return super().db_check(connection)
 
     def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
         adapted = super().get_db_prep_value(value, connection, prepared)
-        return Json(adapted.obj, adapted.dumps) if connection.vendor == "postgresql" else adapted
+        return adapted.dumps(adapted.obj) if connection.vendor == "postgresql" else adapted
 
     def get_transform(self, lookup_name: str) -> Any:
         return _transform(super().get_transform(lookup_name))

@@ -54,6 +54,8 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["id"], condition=Q(status=Status.IN_PROGRESS.value), name="run_active"),
             models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["started_at", "id"], name="run_by_start"),
+            models.Index(fields=["status", "completed_at"], condition=Q(completed_at__isnull=False), name="run_by_end"),
         ]
 
     def __str__(self) -> str:

@@ -22,6 +22,7 @@ class ApiToken(models.Model):
     prefix = models.CharField(max_length=16)  # how the secret begins, to recognise it by
     digest = models.CharField(max_length=64, unique=True)  # SHA-256 of the secret, in hex
     scope = models.CharField(max_length=8, choices=SCOPE_CHOICES, default=READ)
+    use_shell = models.BooleanField(default=False)  # may write and run commands, if its user may
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)  # exact to a minute

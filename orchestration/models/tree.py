@@ -31,7 +31,12 @@ class Tree(models.Model):
             models.CheckConstraint(condition=~models.Q(name=""), name="tree_named"),
             models.CheckConstraint(condition=models.Q(origin_type__in=ORIGIN_VALUES), name="tree_origin_known"),
         ]
-        permissions = [("run_tree", "Can run, cancel and re-execute trees")]
+        permissions = [
+            ("run_tree", "Can run, cancel and re-execute trees"),
+            ("http_private", "Can reach private networks with the http executor"),
+            ("use_shell", "Can use the command executor (superusers too need it)"),
+            ("cancel_any", "Can cancel any run, if staff"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 from orchestration.domain.errors import NotFound
 from orchestration.domain.states import Kind, Status
 from orchestration.models import Attempt
-from orchestration.streams import KEEPALIVE_S, AccessLost, follow
+from orchestration.streams import KEEPALIVE_S, AccessLost, Allowed, follow
 
 TYPES: dict[str, tuple[str, Status]] = {
     Kind.RUN_STARTED: ("progress", Status.IN_PROGRESS),
@@ -32,14 +32,14 @@ TYPES: dict[str, tuple[str, Status]] = {
 FINAL = "final"
 
 
-async def stream(first: dict[str, Any], run_id: int, root_id: str, allowed: Callable[[], bool]) -> AsyncIterator[str]:
+async def stream(first: dict[str, Any], run_id: int, root_id: str, allowed: Allowed) -> AsyncIterator[str]:
     """*first* (the JSON-RPC answer), then the run's events to its end, then `stream_end`."""
     yield _frame(first)
     spoke = time.monotonic()
     try:
         async with contextlib.aclosing(follow(run_id, 0, allowed)) as pages:
-            async for events in pages:
-                shown = await database_sync_to_async(shaped)(run_id, root_id, events) if events else []
+            async for told in pages:
+                shown = await database_sync_to_async(shaped)(run_id, root_id, told.events) if told.events else []
                 if shown:
                     yield "".join(_frame(event) for event in shown)
                 elif time.monotonic() - spoke >= KEEPALIVE_S:

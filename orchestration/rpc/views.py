@@ -26,7 +26,7 @@ from orchestration.rpc.events import stream
 from orchestration.rpc.methods import EXECUTE, METHODS, Method, discovery
 from orchestration.rpc.params import Params, invalid
 from orchestration.services import audit, throttle
-from orchestration.streams import may_read
+from orchestration.streams import Allowed, allowed_of
 
 STATUSES = {INTERNAL: 500, BUSY: 503}  # of single messages; every other answer is HTTP 200
 SIGN_IN = {"reason": "send Authorization: Bearer <token>, or sign in"}
@@ -144,12 +144,12 @@ class Rpc(RpcView):
         response["X-Accel-Buffering"] = "no"
         return response
 
-    def _still_allowed(self, run_id: int) -> Callable[[], bool]:
-        """Whether who asked may go on watching, called while the stream lasts."""
+    def _still_allowed(self, run_id: int) -> Allowed:
+        """Whether who asked may go on watching, asked while the stream lasts."""
         user, request = self.user, self.request._request
         words = request.META.get("HTTP_AUTHORIZATION", "").split()
         secret = words[1] if isinstance(self.request.auth, ApiToken) else ""
-        return lambda: may_read(user, request.session, run_id, secret)
+        return allowed_of(user, request.session, run_id, secret)
 
 
 def _target(params: Any, result: Any) -> str:

@@ -13,6 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db.models import Model, Q, QuerySet
 
 from orchestration.domain.errors import Forbidden, NotFound
+from orchestration.domain.rights import CANCEL_ANY
 from orchestration.models import Run, Task, Tree, TreeShare
 
 AnyUser = User | AbstractBaseUser | AnonymousUser
@@ -40,21 +41,26 @@ def seen_as_staff() -> list[Tree]:
 def opened(user: Any, tree: Tree) -> None:
     """Note that *user* has opened the tree or something of it. Effects: as `watching` says."""
     seen = _seen.get()
-    if seen is None or tree.pk in seen or tree.owner_id == user.pk or not _sees_all(user):
+    if seen is None or tree.pk in seen or tree.owner_id == user.pk or not sees_all(user):
         return
     if not TreeShare.objects.filter(tree=tree, user=user).exists():
         seen[tree.pk] = (user, tree)
 
 
-def _sees_all(user: Any) -> bool:
+def sees_all(user: Any) -> bool:
+    """Whether *user* sees everybody's trees: staff does."""
     return bool(user.is_active and user.is_staff)
+
+
+def _cancels_all(user: Any) -> bool:
+    return sees_all(user) and bool(user.has_perm(f"orchestration.{CANCEL_ANY}"))
 
 
 def trees_for_read(user: Any) -> QuerySet[Tree]:
     """The trees that *user* owns or that are shared with them; all of them for staff, none for the anonymous."""
     if not user.is_authenticated or not user.is_active:
         return Tree.objects.none()
-    if _sees_all(user):
+    if sees_all(user):
         return Tree.objects.all()
     shared = TreeShare.objects.filter(user=user).values("tree_id")
     return Tree.objects.filter(Q(owner=user) | Q(pk__in=shared))
@@ -62,9 +68,16 @@ def trees_for_read(user: Any) -> QuerySet[Tree]:
 
 def runs_for_read(user: Any) -> QuerySet[Run]:
     """The runs of `trees_for_read`."""
-    if user.is_authenticated and _sees_all(user):
+    if user.is_authenticated and sees_all(user):
         return Run.objects.all()
     return Run.objects.filter(tree__in=trees_for_read(user))
+
+
+def tasks_for_read(user: Any) -> QuerySet[Task]:
+    """The tasks of `trees_for_read`."""
+    if user.is_authenticated and sees_all(user):
+        return Task.objects.all()
+    return Task.objects.filter(tree__in=trees_for_read(user))
 
 
 def tree_for_read(user: Any, tree_id: int) -> Tree:
@@ -114,18 +127,18 @@ def run_for_run(user: Any, run_id: int) -> Run:
 
 
 def run_for_cancel(user: Any, run_id: int) -> Run:
-    """The run, for cancelling: staff may cancel any. Raises NotFound, Forbidden."""
-    return run_for_read(user, run_id) if _sees_all(user) else run_for_run(user, run_id)
+    """The run, for cancelling: staff with the right `cancel_any` may cancel any. Raises NotFound, Forbidden."""
+    return run_for_read(user, run_id) if _cancels_all(user) else run_for_run(user, run_id)
 
 
 def tree_for_cancel(user: Any, tree_id: int) -> Tree:
     """The tree, for cancelling its run: staff may cancel any. Raises NotFound, Forbidden."""
-    return tree_for_read(user, tree_id) if _sees_all(user) else tree_for_run(user, tree_id)
+    return tree_for_read(user, tree_id) if _cancels_all(user) else tree_for_run(user, tree_id)
 
 
 def task_for_read(user: Any, task_id: UUID | str) -> Task:
     """The task with its tree and run, for looking at. Raises NotFound."""
-    tasks = Task.objects.filter(tree__in=trees_for_read(user)).select_related("tree", "run", "blocked_by")
+    tasks = tasks_for_read(user).select_related("tree", "run", "blocked_by")
     task = _one(tasks, task_id, "task")
     opened(user, task.tree)
     return task
@@ -140,7 +153,7 @@ def task_for_run(user: Any, task_id: UUID | str) -> Task:
 
 def task_for_cancel(user: Any, task_id: UUID | str) -> Task:
     """The task, for cancelling: staff may cancel any. Raises NotFound, Forbidden."""
-    return task_for_read(user, task_id) if _sees_all(user) else task_for_run(user, task_id)
+    return task_for_read(user, task_id) if _cancels_all(user) else task_for_run(user, task_id)
 
 
 def _one[M: Model](queryset: QuerySet[M], pk: Any, noun: str) -> M:

@@ -172,17 +172,28 @@ def read_fields(params: QueryDict, known: Iterable[str]) -> list[str] | None:
     return names
 
 
-def page_of(rows: QuerySet[Any], query: Query, listing: Listing) -> Page:
-    """The page of *rows* that *query* asks for. One query."""
+def matching(rows: QuerySet[Any], query: Query) -> QuerySet[Any]:
+    """Those of *rows* that fit the filters of *query*, in no order."""
     for filter_, value in query.values:
         rows = filter_.apply(rows, value)
+    return rows
+
+
+def page_of(rows: QuerySet[Any], query: Query, listing: Listing) -> Page:
+    """The page of *rows* that *query* asks for. Two queries at most."""
+    rows = matching(rows, query)
     back = query.ordering.startswith("-")
     order = listing.orders[query.ordering.removeprefix("-")]
     if query.after is not None:
         rows = rows.filter(_beyond(order.column, *query.after, back=back))
     sign = "-" if back else ""
     columns = [f"{sign}{order.column}"] + ([] if order.column == "pk" else [f"{sign}pk"])
-    found = list(rows.order_by(*columns)[: query.size + 1])
+    ordered = rows.order_by(*columns)
+    if order.column == "pk":
+        found = list(ordered[: query.size + 1])
+    else:  # to sort whole rows would take many times as long
+        ids = list(ordered.values_list("pk", flat=True)[: query.size + 1])
+        found = sorted(rows.filter(pk__in=ids), key=lambda row: ids.index(row.pk))
     more = len(found) > query.size
     found = found[: query.size]
     return Page(found, _write_cursor(query.ordering, order, found[-1]) if more else None)

@@ -7,9 +7,23 @@ from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from orchestration.domain.operations import Bulk, Kind, OperationState
 from orchestration.domain.states import Mode, Origin, Status
-from orchestration.models import ApiToken, Attempt, AuditEntry, Dependency, Run, Task, Tree, TreeShare, Trigger
-from orchestration.selectors.access import runs_for_read, trees_for_read
+from orchestration.models import (
+    ApiToken,
+    Attempt,
+    AuditEntry,
+    BulkOperation,
+    Dependency,
+    Run,
+    SavedFilter,
+    Secret,
+    Task,
+    Tree,
+    TreeShare,
+    Trigger,
+)
+from orchestration.selectors.access import runs_for_read, tasks_for_read, trees_for_read
 from orchestration.selectors.api_lists import Filter, Listing, Order, choice, flag, moment, uuid, whole, words
 
 HEAVY = ("inputs", "provenance", "result", "log", "traceback")
@@ -36,7 +50,7 @@ def trees(user: Any) -> QuerySet[Tree]:
 
 def tasks(user: Any) -> QuerySet[Task]:
     """Tasks without their definition, which may be large."""
-    return Task.objects.filter(tree__in=trees_for_read(user)).defer(*DEFINITION)
+    return tasks_for_read(user).defer(*DEFINITION)
 
 
 def dependencies(user: Any) -> QuerySet[Dependency]:
@@ -54,6 +68,11 @@ def attempts(user: Any) -> QuerySet[Attempt]:
     return Attempt.objects.filter(run__in=runs_for_read(user)).defer(*HEAVY)
 
 
+def secrets(user: Any) -> QuerySet[Secret]:
+    """The secrets of *user*, without their sealed values."""
+    return Secret.objects.filter(user=user).defer("sealed")
+
+
 def tokens(user: Any) -> QuerySet[ApiToken]:
     """The tokens of *user*."""
     return ApiToken.objects.filter(user=user)
@@ -67,6 +86,17 @@ def shares(tree: Tree) -> QuerySet[TreeShare]:
 def triggers(tree: Tree) -> QuerySet[Trigger]:
     """The triggers of *tree*."""
     return Trigger.objects.filter(tree=tree)
+
+
+def operations(user: Any) -> QuerySet[BulkOperation]:
+    """Operations of *user*, of everybody for staff, without what they are done to."""
+    every = BulkOperation.objects.select_related("actor").defer("ids", "failures")
+    return every if user.is_staff else every.filter(actor=user)
+
+
+def filters(user: Any) -> QuerySet[SavedFilter]:
+    """The filters that *user* keeps."""
+    return SavedFilter.objects.filter(user=user)
 
 
 def audit_entries() -> QuerySet[AuditEntry]:
@@ -160,6 +190,7 @@ RUNS = Listing(
         "tree": BY_TREE,
         "status": _status(ENDS),
         "mode": choice(list(Mode), lambda rows, v: rows.filter(mode=v), "What part of the tree"),
+        "search": Filter(words, lambda rows, v: rows.filter(tree__name__icontains=v), "Text in the tree's name"),
         "started_by": Filter(words, lambda rows, v: rows.filter(started_by__username=v), "Name of who started it"),
         "started_since": _since("started_at"),
         "started_before": _until("started_at"),
@@ -193,6 +224,7 @@ TRIGGERS = Listing(
     default="id",
 )
 TOKENS = Listing(filters={"id": BY_ID}, orders={"id": ID}, default="-id")
+SECRETS = Listing(filters={}, orders={"id": ID}, default="id")
 AUDIT = Listing(
     filters={
         "actor": Filter(words, lambda rows, v: rows.filter(actor=v), "Name of who did it"),
@@ -203,4 +235,18 @@ AUDIT = Listing(
     },
     orders={"seq": ID},
     default="-seq",
+)
+OPERATIONS = Listing(
+    filters={
+        "kind": choice(list(Kind), lambda rows, v: rows.filter(kind=v), "What it works on"),
+        "action": choice(list(Bulk), lambda rows, v: rows.filter(action=v), "What it does"),
+        "state": choice(list(OperationState), lambda rows, v: rows.filter(state=v), "How far it is"),
+    },
+    orders={"id": ID},
+    default="-id",
+)
+FILTERS = Listing(
+    filters={"page": choice(list(Kind), lambda rows, v: rows.filter(page=v), "The list that it is for")},
+    orders={"id": ID, "name": Order("name", str)},
+    default="id",
 )

@@ -12,6 +12,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from orchestration.domain.errors import Forbidden, NotFound, OrchestrationError
 from orchestration.domain.operations import ALLOWED, PERMISSION, Bulk, Candidate, Kind, refusal
 from orchestration.domain.states import Status
+from orchestration.domain.words import gettext
 from orchestration.models import BulkOperation, Run, Task, Tree, TreeShare
 
 NAMED = 10
@@ -82,7 +83,7 @@ def _sorted_out(action: Bulk, items: Iterable[Candidate]) -> BulkPreview:
         else:
             ids.append(item.id)
             names += [item.name] * (len(names) < NAMED)
-    told = [Refused(reason, len(found), tuple(found[:NAMED_REFUSED])) for reason, found in refused.items()]
+    told = [Refused(gettext(reason), len(found), tuple(found[:NAMED_REFUSED])) for reason, found in refused.items()]
     return BulkPreview(total, tuple(ids), tuple(names), tuple(told), newest)
 
 

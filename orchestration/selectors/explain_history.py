@@ -12,7 +12,7 @@ from orchestration.domain.explain.queueing import Queued, Running, Slots
 from orchestration.domain.states import Status
 from orchestration.executors import registry
 from orchestration.models import Attempt, Run, Task
-from orchestration.selectors.access import trees_for_read
+from orchestration.selectors.access import sees_all, trees_for_read
 from orchestration.selectors.overview import workers
 
 MAX_RUNS = 100  # runs that are looked at for durations
@@ -63,15 +63,12 @@ def slots_for(user: Any, now: datetime, *, with_queue: bool, run_limit: int = 0)
 
 
 def _running(user: Any, isolated: dict[str, bool]) -> Iterator[Running]:
-    visible = set(
-        Attempt.objects.filter(status=Status.IN_PROGRESS, task__tree__in=trees_for_read(user)).values_list(
-            "pk", flat=True
-        )
-    )
-    rows = Attempt.objects.filter(status=Status.IN_PROGRESS).order_by("started_at", "pk")
+    live = Attempt.objects.filter(status=Status.IN_PROGRESS)
+    own = None if sees_all(user) else set(live.filter(task__tree__in=trees_for_read(user)).values_list("pk", flat=True))
+    rows = live.order_by("started_at", "pk")
     columns = ("pk", "task_id", "task__name", "executor", "started_at", "run_id")
     for pk, task_id, name, executor, since, run_id in rows.values_list(*columns):
-        seen = pk in visible
+        seen = own is None or pk in own
         yield Running(
             task_id.hex if seen else None,
             name if seen else "a task of another user",

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Q
+from django.db.models import Count
 
 from orchestration.domain.states import Status
 from orchestration.models import Attempt, Run, Task, Tree, Worker
-from orchestration.selectors.access import runs_for_read, trees_for_read
+from orchestration.selectors.access import runs_for_read, tasks_for_read, trees_for_read
+from orchestration.selectors.run_query import RunFilter, run_query
 
 SHOWN = 8
+FAILURES = 500  # runs that are looked at for those that have not been made good since
 QUEUE = 200
 ALIVE = timedelta(seconds=30)  # a worker silent for longer is shown as gone
 LONG_WAIT = timedelta(minutes=5)  # ready for longer than this needs attention
@@ -43,25 +45,34 @@ class Overview:
 def overview(user: Any, now: datetime) -> Overview:
     """What the first page shows, for what *user* may see. A constant number of queries."""
     runs = runs_for_read(user).select_related("tree", "started_by")
-    newest = runs.filter(number=F("tree__run_count"))
     today = runs_for_read(user).filter(completed_at__gte=now - timedelta(hours=24))
-    done, bad = (Count("pk", filter=Q(status=status)) for status in (Status.COMPLETED, Status.FAILED))
-    ended = today.aggregate(done=done, bad=bad)
+    done, bad = (today.filter(status=status).count() for status in (Status.COMPLETED, Status.FAILED))
     trees = trees_for_read(user)
-    ready = Task.objects.filter(ready_at__isnull=False, status=Status.PENDING, tree__in=trees)
+    ready = tasks_for_read(user).filter(ready_at__isnull=False, status=Status.PENDING)
     active = list(runs.filter(status=Status.IN_PROGRESS).order_by("-pk")[:SHOWN])
-    failed = list(newest.filter(status=Status.FAILED).order_by("-completed_at")[:SHOWN])
+    failed = _failed(user)
     return Overview(
         failed=failed,
         stuck=list(ready.filter(ready_at__lt=now - LONG_WAIT).select_related("tree").order_by("ready_at")[:SHOWN]),
         active=active,
         recent=list(trees.select_related("owner").order_by("-updated_at")[:SHOWN]),
         slots=slots(now),
-        done_today=ended["done"],
-        failed_today=ended["bad"],
+        done_today=done,
+        failed_today=bad,
         ready=ready.count(),
-        any_run=bool(active or failed or ended["done"]) or runs.exists(),
+        any_run=bool(active or failed or done) or runs.exists(),
     )
+
+
+def _failed(user: Any) -> list[Run]:
+    """The newest runs of their trees that have failed, of the last FAILURES failures that *user* may see."""
+    failures = run_query(user, RunFilter(state=Status.FAILED)).newest(FAILURES)
+    ids = failures.select_related(None).values_list("pk", "tree_id", "number", "completed_at")
+    counts = dict(Tree.objects.filter(pk__in={tree for _, tree, _, _ in ids}).values_list("pk", "run_count"))
+    newest = [(at, pk) for pk, tree, number, at in ids if counts[tree] == number]
+    chosen = [pk for _, pk in sorted(newest, reverse=True)[:SHOWN]]
+    found = Run.objects.filter(pk__in=chosen).select_related("tree", "started_by")
+    return sorted(found, key=lambda run: chosen.index(run.pk))
 
 
 def slots(now: datetime) -> Slots:
@@ -88,5 +99,5 @@ def worker_load() -> dict[str, int]:
 
 def queue(user: Any) -> list[Task]:
     """The ready tasks that *user* may see, in the order in which they will start."""
-    ready = Task.objects.filter(ready_at__isnull=False, status=Status.PENDING, tree__in=trees_for_read(user))
+    ready = tasks_for_read(user).filter(ready_at__isnull=False, status=Status.PENDING)
     return list(ready.select_related("tree", "run").order_by("priority", "ready_at", "position")[:QUEUE])

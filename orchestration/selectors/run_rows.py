@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from orchestration.domain.states import TERMINAL, Display, Kind, Status, display_state
+from orchestration.domain.states import Display, Kind, Status, display_state
 from orchestration.models import Attempt, Dependency, Event, Run, Task
+from orchestration.selectors.handled import handled_among
+from orchestration.selectors.run_outline import Group, Reach, groups_of, outline
+from orchestration.selectors.run_times import task_times
 
 WINDOW = 200  # rows of one page of a run
+WALKED = 2000  # tasks up to which every parent is asked for its reach
 MAX_WAITS = 3  # dependencies named in "waits for"
 
 
@@ -41,17 +45,10 @@ class TaskRow:
     waits: tuple[str, ...] = ()  # names of dependencies that have not ended, at most MAX_WAITS
     waits_more: int = 0
     group: Group | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """What is under a task that does no work itself: its progress is the mean over its leaves."""
-
-    leaves: int
-    done: int  # completed
-    ended: int  # completed, failed or cancelled
-    running: int
-    progress: float  # 0.0..1.0
+    handled: bool = False  # its failure: only optional dependents waited for it
+    reach: Reach | None = None  # of what is under it
+    could_start: datetime | None = None
+    tries: tuple[tuple[datetime, datetime | None, str], ...] = ()  # start, end, status; oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +96,16 @@ def changed_rows(run: Run, ids: Collection[UUID]) -> list[TaskRow]:
 
 def pending_dependents(run: Run, ids: Collection[UUID]) -> set[UUID]:
     """The tasks that still wait and have one of *ids* as dependency: their "waits for" changes with it."""
-    found = Dependency.objects.filter(depends_on__in=ids, task__run=run, task__status=Status.PENDING)
-    return set(found.values_list("task_id", flat=True))
+    # the rest of the condition is checked here: in the query, SQLite would walk all waiting tasks for each of *ids*
+    found = Dependency.objects.filter(depends_on__in=ids).values_list("task_id", "task__run_id", "task__status")
+    return {task_id for task_id, run_id, status in found if run_id == run.pk and status == Status.PENDING}
 
 
 def group_ancestors(run: Run, ids: Collection[UUID]) -> set[UUID]:
     """The groups above the tasks *ids*: their progress changes with them."""
     found: set[UUID | None] = set()
     path: list[UUID | None] = []
-    for task_id, depth, executor in _outline(run, "pk", "depth", "executor"):
+    for task_id, depth, executor in outline(run, "pk", "depth", "executor"):
         del path[depth:]
         path.append(None if executor else task_id)
         if task_id in ids:
@@ -155,7 +153,7 @@ def _rows(run: Run, values: list[dict[str, Any]]) -> list[TaskRow]:
     past = _past_attempts(run, [v["id"] for v in newer]) if newer else {}
     stuck = _blocked_then(run) if newer else set()
     waits = _waits(run, [v["id"] for v in values if v["status"] == Status.PENDING and v["run_id"] == run.pk])
-    groups = _groups(run) if any(v["folds"] and not v["executor"] for v in values) else {}
+    groups, reaches = groups_of(run) if _shows_groups(run, values) else ({}, {})
     rows = []
     for value in values:
         if value["run_id"] == run.pk:
@@ -164,7 +162,26 @@ def _rows(run: Run, values: list[dict[str, Any]]) -> list[TaskRow]:
             rows.append(_then(value, past.get(value["id"]), blocked=value["id"] in stuck))
         else:
             rows.append(_outside(value))
-    return rows
+    return _with_times(run, rows, reaches)
+
+
+def _shows_groups(run: Run, values: list[dict[str, Any]]) -> bool:
+    """Whether the walk over all tasks is worth it: always for groups, else only while it is short."""
+    small = run.tree.task_count <= WALKED
+    return any(value["folds"] and (small or not value["executor"]) for value in values)
+
+
+def _with_times(run: Run, rows: list[TaskRow], reaches: dict[UUID, Reach]) -> list[TaskRow]:
+    here = [row for row in rows if not row.reused]
+    times = task_times(run, [row.id for row in here if row.started_at is not None])
+    handled = handled_among([row.id for row in here if row.state == Display.FAILED])
+    found = []
+    for row in rows:
+        own = None if row.reused else times.get(row.id)
+        more: dict[str, Any] = {"reach": None if row.reused else reaches.get(row.id), "handled": row.id in handled}
+        more |= {"could_start": own.could_start, "tries": own.tries} if own else {}
+        found.append(replace(row, **more))
+    return found
 
 
 def _now(run: Run, value: dict[str, Any], waits: list[str], group: Group | None) -> TaskRow:
@@ -178,27 +195,6 @@ def _now(run: Run, value: dict[str, Any], waits: list[str], group: Group | None)
     )
     waits = waits if state == Display.WAITING else []
     return _row(value, state, waits=tuple(waits[:MAX_WAITS]), waits_more=max(0, len(waits) - MAX_WAITS), group=group)
-
-
-def _outline(run: Run, *fields: str) -> Iterable[Any]:
-    return Task.objects.filter(tree_id=run.tree_id).order_by("position").values_list(*fields)
-
-
-def _groups(run: Run) -> dict[UUID, Group]:
-    """Every group of the tree. One walk backwards over the outline: what is under a task comes before it."""
-    groups: dict[UUID, Group] = {}
-    below: dict[int, list[float]] = {}  # depth -> sums over the subtrees seen since their parent: leaves, done, ...
-    tasks = list(_outline(run, "pk", "depth", "executor", "status", "progress"))
-    for task_id, depth, executor, status, progress in reversed(tasks):
-        own = below.pop(depth + 1, None)
-        if own is None or executor:
-            leaf = [1, status == Status.COMPLETED, status in TERMINAL, status == Status.IN_PROGRESS, progress]
-            own = leaf if own is None else [a + b for a, b in zip(own, leaf, strict=True)]
-        elif own:
-            leaves = int(own[0])
-            groups[task_id] = Group(leaves, int(own[1]), int(own[2]), int(own[3]), own[4] / leaves)
-        below[depth] = [a + b for a, b in zip(below.get(depth, [0] * 5), own, strict=True)]
-    return groups
 
 
 def _then(value: dict[str, Any], attempt: Attempt | None, *, blocked: bool) -> TaskRow:
@@ -251,14 +247,17 @@ def _blocked_then(run: Run) -> set[UUID]:
     return set(found.values_list("task_id", flat=True))
 
 
+_WAITS = ("task_id", *(f"depends_on__{name}" for name in ("name", "run_id", "status", "blocked_by_id")))
+OPEN = (Status.PENDING, Status.IN_PROGRESS)
+
+
 def _waits(run: Run, ids: list[UUID]) -> dict[UUID, list[str]]:
     if not ids or not run.is_active:
         return {}
-    open_ends = Dependency.objects.filter(
-        task__in=ids, depends_on__run=run, depends_on__blocked_by__isnull=True,
-        depends_on__status__in=[Status.PENDING, Status.IN_PROGRESS],
-    )  # fmt: skip
+    # which of them are open is checked here: in the query, SQLite would walk all open tasks for each of *ids*
+    found = Dependency.objects.filter(task__in=ids).order_by("task_id", "position").values_list(*_WAITS)
     waits: dict[UUID, list[str]] = {}
-    for task_id, name in open_ends.order_by("task_id", "position").values_list("task_id", "depends_on__name"):
-        waits.setdefault(task_id, []).append(name)
+    for task_id, name, run_id, status, blocked_by in found:
+        if run_id == run.pk and blocked_by is None and status in OPEN:
+            waits.setdefault(task_id, []).append(name)
     return waits

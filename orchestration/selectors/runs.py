@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from orchestration.domain.states import Status
-from orchestration.domain.story import Failure, RunFacts
+from orchestration.domain.story import MAX_NAMED, Failure, RunFacts
 from orchestration.models import Attempt, Event, Run
-from orchestration.selectors.access import runs_for_read
+from orchestration.selectors.handled import handled_among
+from orchestration.selectors.run_query import RunFilter, RunQuery, run_query
 
 PAGE = 50
+LOOKED = 200  # failed tasks of which is asked who waits for them
 
 
 def run_facts(run: Run, now: datetime) -> RunFacts:
-    """What the story of *run* is told from: its counts and the first failed tasks. At most one query."""
+    """What the story of *run* is told from: its counts and the first failed tasks. At most two queries."""
     end = run.completed_at or now
+    failures, ignored = _failures(run) if run.failed else ([], 0)
     return RunFacts(
         status=run.status,
         total=run.total,
@@ -29,18 +31,23 @@ def run_facts(run: Run, now: datetime) -> RunFacts:
         cancelled=run.cancelled,
         blocked=run.blocked,
         elapsed_s=max(0.0, (end - run.started_at).total_seconds()),
-        failures=_failures(run) if run.failed else (),
+        failures=failures,
+        ignored=ignored,
         cancelling=run.cancel_requested_at is not None and run.is_active,
         cancelled_by=run.cancelled_by.get_username() if run.cancelled_by else "",
         reason=run.reason,
     )
 
 
-def _failures(run: Run) -> list[Failure]:
+def _failures(run: Run) -> tuple[list[Failure], int]:
+    """The first failures that nobody has taken care of, and how many of the first LOOKED somebody has."""
     later = Attempt.objects.filter(task=OuterRef("task"), run=run, number__gt=OuterRef("number"))
     failed = Attempt.objects.filter(~Exists(later), run=run, status=Status.FAILED).order_by("completed_at", "pk")
-    rows = failed.values_list("task__name", "error", "error_code")[:3]
-    return [Failure(name=name, error=error or "", code=code) for name, error, code in rows]
+    rows = list(failed.values_list("task_id", "task__name", "error", "error_code")[:LOOKED])
+    handled = handled_among([task_id for task_id, *_ in rows])
+    open_ones = [row for row in rows if row[0] not in handled]
+    named = [Failure(name=name, error=error or "", code=code) for _, name, error, code in open_ones[:MAX_NAMED]]
+    return named, len(handled)
 
 
 def events_after(run_id: int, seq: int, limit: int = 5000) -> list[tuple[int, UUID | None, str]]:
@@ -49,51 +56,10 @@ def events_after(run_id: int, seq: int, limit: int = 5000) -> list[tuple[int, UU
     return list(events.values_list("seq", "task_id", "kind")[:limit])
 
 
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """What the list of runs shows; all of it is in the URL."""
-
-    search: str = ""  # in the name of the tree
-    state: str = ""
-    mine: bool = False  # started by me
-    since: datetime | None = None
-    before: int | None = None  # keyset: only runs with a smaller id
-
-
-def runs_matching(user: Any, wanted: RunFilter) -> QuerySet[Run]:
-    """The runs of the filter that *user* may see, in no order."""
-    runs = runs_for_read(user)
-    if wanted.state:
-        runs = runs.filter(status=wanted.state)
-    if wanted.search:
-        runs = runs.filter(tree__name__icontains=wanted.search)
-    if wanted.mine:
-        runs = runs.filter(started_by=user)
-    if wanted.since is not None:
-        runs = runs.filter(started_at__gte=wanted.since)
-    return runs
-
-
-def run_list(user: Any, wanted: RunFilter) -> list[Run]:
-    """Up to PAGE + 1 runs, newest first. One query."""
-    runs = runs_matching(user, wanted).select_related("tree", "started_by")
-    if wanted.before is not None:
-        runs = runs.filter(pk__lt=wanted.before)
-    return list(runs.order_by("-pk")[: PAGE + 1])
-
-
-def run_page(user: Any, *, status: str, search: str, tree: int | None = None, before: int | None = None) -> list[Run]:
-    """Up to PAGE + 1 runs, newest first, older than run *before* (keyset)."""
-    runs = runs_for_read(user).select_related("tree", "started_by")
-    if status:
-        runs = runs.filter(status=status)
-    if search:
-        runs = runs.filter(tree__name__icontains=search)
-    if tree is not None:
-        runs = runs.filter(tree_id=tree)
-    if before is not None:
-        runs = runs.filter(pk__lt=before)
-    return list(runs.order_by("-pk")[: PAGE + 1])
+def run_list(user: Any, wanted: RunFilter) -> tuple[list[Run], RunQuery]:
+    """(Up to PAGE + 1 runs, newest first; the query that they are of). Up to four queries."""
+    query = run_query(user, wanted)
+    return list(query.newest(PAGE + 1, wanted.before)), query
 
 
 def lineage(run: Run) -> list[Run]:

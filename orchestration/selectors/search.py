@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestration.models import Run, Task, Tree
-from orchestration.selectors.access import runs_for_read, trees_for_read
+from orchestration.selectors.access import runs_for_read, tasks_for_read, trees_for_read
+from orchestration.selectors.run_query import RunFilter, run_query
 
 MIN_TASK_SEARCH = 2  # letters; one letter finds a task in every tree
 
@@ -17,16 +18,15 @@ def trees_named(user: Any, text: str, limit: int) -> list[Tree]:
 
 def runs_named(user: Any, text: str, limit: int) -> list[Run]:
     """The newest runs with *text* in the name of their tree, or the run of that id ("#12" or "12")."""
-    runs = runs_for_read(user).select_related("tree")
     number = text.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 10:
-        return list(runs.filter(pk=int(number)))
-    return list(runs.filter(tree__name__icontains=text).order_by("-pk")[:limit])
+        return list(runs_for_read(user).select_related("tree").filter(pk=int(number)))
+    return list(run_query(user, RunFilter(search=text)).newest(limit))
 
 
 def tasks_named(user: Any, text: str, limit: int) -> list[Task]:
     """Tasks with *text* in their name, roots left out: their trees are found already."""
     if len(text) < MIN_TASK_SEARCH:
         return []
-    tasks = Task.objects.filter(tree__in=trees_for_read(user), parent__isnull=False, name__icontains=text)
+    tasks = tasks_for_read(user).filter(parent__isnull=False, name__icontains=text)
     return list(tasks.select_related("tree").order_by("-tree_id", "position")[:limit])

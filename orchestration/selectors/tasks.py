@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from orchestration.domain.states import Display, Status
+from orchestration.domain.words import gettext
 from orchestration.models import Attempt, Dependency, Run, Task
 
 MAX_ATTEMPTS = 100
@@ -95,11 +96,11 @@ def _state(task: Task) -> Display:
 
 def _verdict(other: Task, *, required: bool) -> str:
     if other.status == Status.COMPLETED:
-        return "satisfied"
+        return gettext("satisfied")
     gone = other.status in {Status.FAILED, Status.CANCELLED} or other.blocked_by_id is not None
     if not gone:
-        return "still open"
-    return "not met: it blocks this task" if required else "ignored, because it is optional"
+        return gettext("still open")
+    return gettext("not met: it blocks this task") if required else gettext("ignored, because it is optional")
 
 
 def _flow(edge: Dependency) -> str:

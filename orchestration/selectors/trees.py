@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.db.models import F, Q, QuerySet
 
 from orchestration.domain.states import Status
 from orchestration.models import Dependency, Run, Task, Tree
@@ -90,9 +89,8 @@ def tree_page(user: Any, wanted: TreeFilter) -> list[Tree]:
 
 
 def last_runs(tree_ids: list[int], count: int = STRIP) -> dict[int, list[Run]]:
-    """The newest *count* runs of each tree, newest first. One query."""
-    rank = Window(RowNumber(), partition_by=F("tree_id"), order_by=F("number").desc())
-    runs = Run.objects.filter(tree_id__in=tree_ids).annotate(rank=rank).filter(rank__lte=count)
+    """Of the newest *count* runs that each tree has had, those that are there still, newest first. One query."""
+    runs = Run.objects.filter(tree_id__in=tree_ids, number__gt=F("tree__run_count") - count)
     grouped: dict[int, list[Run]] = defaultdict(list)
     for run in runs.order_by("tree_id", "-number"):
         grouped[run.tree_id].append(run)

@@ -33,6 +33,7 @@ class Origin:
     request: str = ""  # the id that its log lines and its answer carry
     door: str = ""  # page, api, apflow, admin ...
     token: int | None = None  # the API token that it brought
+    commands: bool = True  # False: that token may not write or run commands
 
 
 _origin: ContextVar[Origin | None] = ContextVar("audit_origin", default=None)
@@ -49,10 +50,16 @@ def during(origin: Origin) -> Iterator[Origin]:
         _origin.reset(token)
 
 
-def by_token(token_id: int) -> None:
-    """The request under way is signed in by that API token."""
+def by_token(token_id: int, *, commands: bool) -> None:
+    """The request under way is signed in by that API token. *commands*: it may write and run commands."""
     if (origin := _origin.get()) is not None:
-        origin.token = token_id
+        origin.token, origin.commands = token_id, commands
+
+
+def shell_withheld() -> bool:
+    """Whether the request under way brought a token that may not write or run commands."""
+    origin = _origin.get()
+    return origin is not None and not origin.commands
 
 
 def act(*, actor: Any, action: str, target: str, details: Mapping[str, Any] | None = None) -> None:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from orchestration.domain.errors import Conflict, Invalid, OrchestrationError
 from orchestration.domain.json_gate import text_problem
 from orchestration.domain.operations import OPEN, Bulk, Kind, OperationState
+from orchestration.failpoints import failpoint
 from orchestration.models import BulkOperation, Run, Tree
 from orchestration.selectors.bulk import BulkPreview, operation_for_read
 from orchestration.services import audit
@@ -53,6 +54,7 @@ def operation_create(
         argument=argument,
         total=len(found.ids),
         refused=found.refused_count,
+        use_shell=not audit.shell_withheld(),
         created_at=timezone.now(),
     )
     details = {"total": operation.total, "refused": operation.refused, "query": query, "reason": reason}
@@ -107,8 +109,12 @@ def operation_step(operation_id: int, worker: str, perform: Perform) -> bool:
     actor = User.objects.filter(pk=operation.actor_id or 0, is_active=True).first()
     if operation.abort_requested or actor is None:
         return _finish(operation, OperationState.ABORTED)
-    with audit.during(audit.Origin(request=f"operation:{operation.pk}")), audit.together():
+    with (
+        audit.during(audit.Origin(request=f"operation:{operation.pk}", commands=operation.use_shell)),
+        audit.together(),
+    ):
         _work(operation, actor, perform)
+    failpoint("bulk.step")
     if operation.done >= operation.total:
         return _finish(operation, OperationState.DONE)
     operation.heartbeat_at = timezone.now()

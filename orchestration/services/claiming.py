@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from orchestration.domain.errors import InputError
-from orchestration.domain.merging import Source, resolve
+from orchestration.domain.merging import Provenance, Source, resolve
+from orchestration.domain.rights import HTTP_PRIVATE, ExecutorForbidden
 from orchestration.domain.runstate import RunState
+from orchestration.domain.secrets import MARK, SecretMissing
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import DependencyResult, Work
+from orchestration.services.claim_means import Means, own_inputs, sealed_for
 from orchestration.services.transitions_load import compact, load_results, parse
 
 Results = dict[tuple[str, bool], DependencyResult]  # (task id, required) -> what an executor sees of it
@@ -47,24 +50,34 @@ def collect_results(picked: Collection[tuple[RunState, TaskState]]) -> Results:
     }
 
 
+def gather(picked: Collection[tuple[RunState, TaskState]], means: Means) -> None:
+    """Have in *means* what *picked* needs beside itself. Queries: 0 to 2, and one per 500 results that are not in
+    memory."""
+    means.results = collect_results(picked)
+    means.look_up(picked)
+
+
 def make_claim(
-    state: RunState, task: TaskState, results: Results, now: datetime, *, default_timeout_s: float = 0.0
+    state: RunState, task: TaskState, means: Means, now: datetime, *, default_timeout_s: float = 0.0
 ) -> Work | None:
     """Start *task*: notes the attempt on *state* and returns the work that belongs to it.
 
-    None when the inputs were refused, and the task failed at once.
+    None when its owner has not the right, a secret is missing or the inputs cannot be made: the task failed at once.
 
     *default_timeout_s*: for tasks without a timeout of their own; 0 = none.
     """
     declared: dict[str, Any] = parse(task.inputs)
-    dependencies = [results[edge.task.id, edge.required] for edge in task.edges]
+    dependencies = [means.results[edge.task.id, edge.required] for edge in task.edges]
     sources = [
         Source(result, edge.map, edge.as_key, _works(edge.task))
         for result, edge in zip(dependencies, task.edges, strict=True)
     ]
+    rights = means.known.of[state.owner_id]
     try:
+        rights.check(task.executor, task.permission)
         inputs, provenance = resolve(declared, task.override_inputs, sources, merges=task.merges)
-    except InputError as error:
+        sealed = _sealed(state, task, inputs, provenance, means)
+    except (InputError, ExecutorForbidden, SecretMissing) as error:
         state.refuse(task, error, now)
         return None
     plain = not sources and not task.override_inputs
@@ -85,7 +98,19 @@ def make_claim(
         owner_id=state.owner_id,
         isolated=task.isolated,
         priority=task.priority,
+        private_network=rights.may(HTTP_PRIVATE),
+        sealed=sealed,
+        own_inputs=tuple(own_inputs(inputs, provenance)) if sealed else (),
     )
+
+
+def _sealed(
+    state: RunState, task: TaskState, inputs: dict[str, Any], provenance: Provenance, means: Means
+) -> dict[str, str]:
+    """Raises SecretMissing."""
+    if not (MARK in task.inputs or MARK in task.params or task.override_inputs):
+        return {}
+    return sealed_for(state.owner_id, [own_inputs(inputs, provenance), parse(task.params)], means.sealed)
 
 
 def _works(task: TaskState) -> bool:

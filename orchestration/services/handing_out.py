@@ -21,6 +21,7 @@ from orchestration.domain.ready_queue import Rules, Slots
 from orchestration.domain.states import Status, WorkerKind
 from orchestration.domain.work import ENGINE_LOST, RELEASED, UNSTORABLE, Ending, Outcome, Work
 from orchestration.executors import registry
+from orchestration.failpoints import failpoint
 
 logger = logging.getLogger("apflow.engine")
 
@@ -76,6 +77,7 @@ class Mailbox:
                 told = {(outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends}
                 lost = [_lost(*row) for row in cursor.fetchall()]
                 outcomes += [outcome for outcome in lost if (outcome.task_id, outcome.attempt) not in told]
+        failpoint("engine.collect")
         return outcomes
 
     def dispatch(self, works: Sequence[Work]) -> None:
@@ -86,6 +88,7 @@ class Mailbox:
         tasks, attempts = [work.task_id for work in works], [work.attempt for work in works]
         with connection.cursor() as cursor:
             cursor.execute(DEFER, [JOB, queues, [-work.priority for work in works], tasks, attempts])
+        failpoint("engine.dispatch")
 
     # -- outside ---------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from orchestration.domain.errors import Conflict, Invalid, Problem
+from orchestration.failpoints import failpoint
 from orchestration.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)
@@ -62,3 +63,4 @@ def remember(row: IdempotencyKey, *, status: int, answer: Any) -> None:
     row.http_status = status
     row.answer = answer
     row.save(update_fields=["http_status", "answer"])
+    failpoint("idempotency.remember")

@@ -15,9 +15,14 @@ from uuid import UUID
 from django.db import connection
 
 from orchestration.domain.fleet import Key
+from orchestration.domain.rights import HTTP_PRIVATE, ExecutorForbidden, Rights
+from orchestration.domain.secrets import MARK, SecretMissing, names_in
 from orchestration.domain.states import TERMINAL, Status
-from orchestration.domain.work import DependencyResult, Outcome, Work
+from orchestration.domain.work import DependencyResult, Ending, Outcome, Work
 from orchestration.executors import registry
+from orchestration.selectors.rights import rights_of
+from orchestration.selectors.secrets import sealed_of
+from orchestration.services.claim_means import own_inputs, sealed_for
 from orchestration.services.handing_out import JOB, body_of
 from orchestration.services.notices import REPORTS, notify
 from orchestration.services.transitions_load import EMPTY, parse
@@ -25,10 +30,14 @@ from orchestration.services.transitions_load import EMPTY, parse
 LIVE = Status.IN_PROGRESS.value
 DONE = Status.COMPLETED.value
 
-FETCH = """WITH fetched AS MATERIALIZED
- (SELECT procrastinate_fetch_job_v2(%s::text[]::varchar[], NULL) AS job FROM generate_series(1, %s))
+# one job after another, until there is none: to look for one in vain costs as much as to take one
+FETCH = """WITH RECURSIVE fetched AS
+ (SELECT procrastinate_fetch_job_v2(q.names, NULL) AS job, q.names, 1 AS place
+ FROM (SELECT %s::text[]::varchar[] AS names) AS q
+ UNION ALL SELECT procrastinate_fetch_job_v2(names, NULL), names, place + 1 FROM fetched
+ WHERE (job).id IS NOT NULL AND place < %s)
  SELECT (job).id, (job).task_name, (job).args ->> 'task', (job).args ->> 'attempt' FROM fetched
- WHERE (job).id IS NOT NULL"""
+ WHERE (job).id IS NOT NULL ORDER BY place"""
 FINISH = "SELECT procrastinate_finish_job_v1(job, 'succeeded', true) FROM unnest(%s::bigint[]) AS job"
 PICK_UP = """UPDATE orchestration_attempt a
  SET worker = %s, lease_expires_at = clock_timestamp() + make_interval(secs => %s)
@@ -37,12 +46,15 @@ PICK_UP = """UPDATE orchestration_attempt a
  WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = %s AND a.worker = ''
  AND t.id = a.task_id AND t.attempt = a.number AND tree.id = t.tree_id AND r.id = a.run_id
  RETURNING a.run_id, a.task_id, a.number, a.try_number, t.name, a.executor, a.inputs, t.params,
- t.schemas -> 'input_schema', COALESCE((r.overrides #>> ARRAY[t.id::text, 'timeout_s'])::float, t.timeout_s),
+ t.schemas::json ->> 'input_schema',
+ COALESCE((r.overrides::json #>> ARRAY[t.id::text, 'timeout_s'])::float, t.timeout_s),
  t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""
 EDGES = """SELECT d.task_id, s.id, s.name, d.required, s.status, s.error, s.executor, s.attempt, s.linked_attempt_id
  FROM orchestration_dependency d JOIN orchestration_task s ON s.id = d.depends_on_id
  WHERE d.task_id = ANY(%s) ORDER BY d.task_id, d.position"""
 RESULTS = """SELECT a.task_id, a.result FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
+ JOIN orchestration_attempt a ON a.task_id = j.task_id AND a.number = j.number"""
+PROVENANCE = """SELECT a.task_id, a.provenance FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
  JOIN orchestration_attempt a ON a.task_id = j.task_id AND a.number = j.number"""
 LINKED = "SELECT id, result FROM orchestration_attempt WHERE id = ANY(%s)"
 REPORT = """INSERT INTO orchestration_report (run_id, task_id, attempt, worker, body, created_at)
@@ -61,6 +73,7 @@ class Picked:
 
     works: list[Work] = field(default_factory=list)  # run them now
     stopped: list[Work] = field(default_factory=list)  # cancelled before anybody picked them up: only confirm
+    refused: list[Outcome] = field(default_factory=list)  # of works whose owner has lost a right or a secret since
 
 
 @dataclass(slots=True)
@@ -82,7 +95,7 @@ def fetch(queues: Sequence[str], most: int) -> list[Key]:
 
 
 def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout_s: float) -> Picked:
-    """Those of the attempts *keys* that nobody has picked up or ended yet, now *worker*'s. Queries: 1 to 4."""
+    """Those of the attempts *keys* that nobody has picked up or ended yet, now *worker*'s. Queries: 1 to 7."""
     picked = Picked()
     if not keys:
         return picked
@@ -94,7 +107,53 @@ def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout
         if key in rows:
             work = _work(rows[key], dependencies.get(rows[key][1], []), default_timeout_s)
             (picked.stopped if rows[key][-1] else picked.works).append(work)
+    _check(picked, {key for key, row in rows.items() if MARK in row[6] or MARK in row[7]})
     return picked
+
+
+def _check(picked: Picked, with_secrets: set[Key]) -> None:
+    """Refuse what its owner may not have done now; give the others what their owner has. Queries: 0 to 3."""
+    rights = rights_of({work.owner_id for work in picked.works}) if picked.works else {}
+    marked = [work for work in picked.works if work.key in with_secrets]
+    if marked:
+        _seal(marked)
+    refused: set[Key] = set()
+    for work in picked.works:
+        try:
+            _allow(work, rights[work.owner_id])
+        except (ExecutorForbidden, SecretMissing) as error:
+            refused.add(work.key)
+            ending = Outcome(work.run_id, work.task_id, work.attempt, Ending.FAILED, error=str(error), retryable=False)
+            ending.error_code = error.code
+            picked.refused.append(ending)
+    picked.works = [work for work in picked.works if work.key not in refused]
+
+
+def _allow(work: Work, rights: Rights) -> None:
+    """Raises ExecutorForbidden, SecretMissing."""
+    found = registry.find(work.executor)
+    rights.check(work.executor, found.permission if found is not None else "")
+    work.private_network = rights.may(HTTP_PRIVATE)
+    if work.own_inputs or work.sealed:
+        known = {(work.owner_id, name): sealed for name, sealed in work.sealed.items()}
+        work.sealed = sealed_for(work.owner_id, _asking(work), known)
+
+
+def _seal(works: Sequence[Work]) -> None:
+    """What of their inputs may ask for secrets, and the sealed values of all that they ask for ("": there is none)."""
+    with connection.cursor() as cursor:
+        cursor.execute(PROVENANCE, [[work.task_id for work in works], [work.attempt for work in works]])
+        provenance = {task_id.hex: parse(text) for task_id, text in cursor.fetchall()}
+    for work in works:
+        work.own_inputs = tuple(own_inputs(work.inputs, provenance.get(work.task_id, {})))
+    names = {work.key: names_in(_asking(work)) for work in works}
+    sealed = sealed_of({(work.owner_id, name) for work in works for name in names[work.key]})
+    for work in works:
+        work.sealed = {name: sealed[work.owner_id, name] for name in names[work.key]}
+
+
+def _asking(work: Work) -> list[Any]:
+    return [{key: work.inputs[key] for key in work.own_inputs}, work.params]
 
 
 def report(outcomes: Sequence[Outcome], worker: str) -> None:

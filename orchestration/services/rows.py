@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from itertools import batched, chain
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ import orjson
 from django.db import connection
 from django.db.models import AutoField, Field, Model
 
-ROWS_PER_STATEMENT = 25  # a statement costs as much as several rows: guards make the database prepare to undo it
+from orchestration.driver import Insert, driver_cursor
 
 
 def db_json(value: Any) -> str:
@@ -36,31 +35,20 @@ def db_uuids(hex_ids: Iterable[str]) -> list[Any]:
     return [UUID(h) for h in hex_ids] if connection.features.has_native_uuid_field else list(hex_ids)
 
 
-def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert *rows* (values of *fields*, in that order, made by the db_* helpers); other fields get their defaults.
 
-    Effects: one statement per 25 rows, the rest row by row. No signals, no validation. Call it in a transaction.
+    Effects: one statement per 25 rows, one for the rest. No signals, no validation. Call it in a transaction.
     """
     if not rows:
         return
-    head, places, constants = _insert_sql(model, tuple(fields), connection.vendor)
-    complete = [(*row, *constants) for row in rows]
-    with connection.cursor() as cursor:
-        insert_values(cursor, head, places, complete)
-
-
-def insert_values(cursor: Any, head: str, places: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert *rows* by *head* ("INSERT ... VALUES ") and *places* ("(%s, ...)" of one row), 25 to a statement."""
-    many = len(rows) - len(rows) % ROWS_PER_STATEMENT
-    if many:
-        blocks = batched(rows[:many], ROWS_PER_STATEMENT)
-        cursor.executemany(head + ", ".join([places] * ROWS_PER_STATEMENT), [tuple(chain(*block)) for block in blocks])
-    if rest := rows[many:]:
-        cursor.executemany(head + places, rest)
+    insert, constants = _insert(model, tuple(fields))
+    with driver_cursor() as cursor:
+        insert.run(cursor, [(*row, *constants) for row in rows] if constants else rows)
 
 
 @lru_cache(maxsize=64)
-def _insert_sql(model: type[Model], names: tuple[str, ...], _vendor: str) -> tuple[str, str, tuple[Any, ...]]:
+def _insert(model: type[Model], names: tuple[str, ...]) -> tuple[Insert, tuple[Any, ...]]:
     meta = model._meta
     by_name = {field.name: field for field in meta.concrete_fields}
     columns = [str(by_name[name].column) for name in names]
@@ -73,7 +61,7 @@ def _insert_sql(model: type[Model], names: tuple[str, ...], _vendor: str) -> tup
                 constants.append(value)
     quote = connection.ops.quote_name
     head = f"INSERT INTO {quote(meta.db_table)} ({', '.join(quote(c) for c in columns)}) VALUES "
-    return head, "(" + ", ".join(["%s"] * len(columns)) + ")", tuple(constants)
+    return Insert(head, "(" + ", ".join(["%s"] * len(columns)) + ")"), tuple(constants)
 
 
 def _default(field: Field[Any, Any]) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from orchestration.conf import conf
-from orchestration.domain.errors import Invalid, Problem
+from orchestration.domain.errors import Forbidden, Invalid, Problem
 from orchestration.domain.json_gate import safe_text
+from orchestration.domain.secrets import names_in
 from orchestration.domain.task_fields import CHECKS, Limits, did_you_mean, got
 from orchestration.models import Task, Tree
 
@@ -37,6 +39,20 @@ def check_overrides(tree: Tree, overrides: Any) -> dict[str, Any]:
     if problems:
         raise Invalid(problems)
     return checked
+
+
+def forbid_borrowed(overrides: Mapping[str, Any], tree: Tree, *, by_owner: bool) -> None:
+    """Raises Forbidden (secret_borrowed) when somebody else than the tree's owner could make a secret of the owner go
+    where it was not meant to: by naming it, or by other inputs for a task that uses one."""
+    changed = {task_id: change["inputs"] for task_id, change in overrides.items() if change.get("inputs")}
+    if by_owner or not changed:
+        return
+    if names_in(list(changed.values())):
+        raise Forbidden("only the owner of a tree can name secrets in the inputs of a run", code="secret_borrowed")
+    for task in Task.objects.filter(tree=tree, pk__in=list(changed)):
+        if names_in([task.inputs, task.params]):
+            message = f"'{safe_text(task.name, 64)}' uses a secret: only the owner of the tree can give it other inputs"
+            raise Forbidden(message, code="secret_borrowed")
 
 
 def _task_id(key: Any) -> str | None:

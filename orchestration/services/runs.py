@@ -13,12 +13,15 @@ from orchestration.domain.errors import AlreadyFinished, AlreadyRunning, Conflic
 from orchestration.domain.json_gate import text_problem
 from orchestration.domain.rerun import Decision, PlanTask, plan
 from orchestration.domain.states import TERMINAL, Mode
+from orchestration.failpoints import failpoint
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.publishing import nudge
 from orchestration.selectors import access
 from orchestration.services import audit, transitions_verbs
+from orchestration.services.executor_rights import check_started
 from orchestration.services.locking import lock_active_run, lock_run, lock_tree
-from orchestration.services.run_overrides import check_overrides
+from orchestration.services.quotas import require_run
+from orchestration.services.run_overrides import check_overrides, forbid_borrowed
 
 MAX_REASON = 500  # characters
 NAMED = 10  # tasks that an error names
@@ -47,12 +50,16 @@ def run_start(
         _forbid_start(tree, previous)
         scope = _scope(tree, mode, chosen)
         _forbid_drafts(tree, scope)
+        check_started(tree)
+        require_run(tree.owner_id)
+        checked = check_overrides(tree, overrides)
+        forbid_borrowed(checked, tree, by_owner=user.pk == tree.owner_id and not via)
         run = Run.objects.create(
             tree=tree,
             number=tree.run_count + 1,
             mode=Mode(mode),
             chosen=[str(task_id) for task_id in chosen],
-            overrides=check_overrides(tree, overrides),
+            overrides=checked,
             retry_of=previous,
             started_by=user,
             started_via=via,
@@ -62,6 +69,7 @@ def run_start(
         if not run.total:
             raise Conflict("nothing would run: every task is a link; re-execute the originals", code="nothing_to_run")
         Tree.objects.filter(pk=tree.pk).update(run_count=run.number)
+        failpoint("run.start")
         nudge(run.pk)
         _note_start(user, run)
     return run
@@ -103,6 +111,7 @@ def run_cancel(*, user: Any, run_id: int, reason: str = "") -> Run:
             transitions_verbs.cancel(run_id, cancel_text(user, reason))
             details = {"tree": run.tree_id, "number": run.number, "reason": reason}
             audit.act(actor=user, action="run.cancel", target=f"run:{run_id}", details=details)
+            failpoint("run.cancel")
         nudge(run_id)
     run.refresh_from_db()
     return run
@@ -125,6 +134,7 @@ def task_cancel(*, user: Any, task_id: UUID | str, reason: str = "", subtree: bo
         ids = _with_descendants(task) if subtree else [task.pk.hex]
         before = task.status
         transitions_verbs.cancel(run.pk, cancel_text(user, reason), task_ids=ids)
+        failpoint("task.cancel")
         nudge(run.pk)
         details = {"run": run.pk, "before": before, "tasks": len(ids), "subtree": subtree, "reason": reason}
         audit.act(actor=user, action="task.cancel", target=f"task:{task.pk}", details=details)

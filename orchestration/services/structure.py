@@ -20,6 +20,7 @@ from orchestration.domain.states import Origin
 from orchestration.models import Attempt, Dependency, Task, Tree
 from orchestration.selectors.access import tree_for_write
 from orchestration.services import audit
+from orchestration.services.executor_rights import check_written
 from orchestration.services.locking import lock_families
 from orchestration.services.rows import db_time, db_uuid, db_uuids, insert_rows
 from orchestration.services.trees import DEPENDENCY_FIELDS, TASK_FIELDS, dependency_rows, task_rows, tree_for_edit
@@ -91,6 +92,8 @@ def tree_redefine(*, user: User, tree_id: int, version: int, spec: TreeSpec) -> 
         message = f"'{tree.name}' was changed meanwhile: start over from what is saved now, or save this as a new tree"
         raise Conflict(message, code="stale_version", field="version")
     changes = tree_changes(tree, spec)
+    concerned = {*changes.added, *changes.changed}
+    check_written(user, {task.executor for task in spec.tasks if task.id in concerned})
     _check_added(changes.added)
     _check_links(tree, spec, changes)
     _remove(tree, changes.removed)

@@ -54,10 +54,10 @@ def login_allowed(*, username: str, address: str) -> Attempted:
     keys = [_key("account", username.strip().casefold())]
     if address:
         keys.append(_key("address", _network(address)))
-    now = time.time()
     wait = 0.0
     with transaction.atomic():
         rows = [_locked_row(key) for key in sorted(keys)]
+        now = time.time()
         for row in rows:
             wait = max(wait, _wait_s(row, now, LOGIN_FAILURES, LOGIN_WINDOW_S))
         if not wait:
@@ -82,9 +82,9 @@ def write_allowed(user: Any) -> None:
     """Count a writing request of *user*. Raises TooMany beyond settings.API_WRITES_PER_MINUTE. Call it in the
     transaction of the write: what is refused is not counted."""
     limit: int = settings.API_WRITES_PER_MINUTE
-    now = time.time()
     with transaction.atomic():
         row = _locked_row(_key("writes", str(user.pk)))
+        now = time.time()  # of our turn: what was counted while we waited counts
         wait = _wait_s(row, now, limit, WRITE_WINDOW_S)
         if wait:
             message = f"more than {limit} writing requests in a minute: try again in {math.ceil(wait)} s"
@@ -95,9 +95,9 @@ def write_allowed(user: Any) -> None:
 def use_allowed(kind: str, name: str, limit: int) -> None:
     """Count a use of what is called *name*. Raises TooMany beyond *limit* in a minute. Not in the transaction of what
     is done with it: a use that is refused later counts too."""
-    now = time.time()
     with transaction.atomic():
         row = _locked_row(_key(kind, name))
+        now = time.time()
         wait = _wait_s(row, now, limit, WRITE_WINDOW_S)
         if wait:
             message = f"more than {limit} requests in a minute: try again in {math.ceil(wait)} s"

@@ -33,9 +33,16 @@ class InvalidToken(OrchestrationError):
 
 
 def token_create(
-    *, user: User, name: str, scope: str = "read", expires_at: datetime | None = None, ip: str = ""
+    *,
+    user: User,
+    name: str,
+    scope: str = "read",
+    expires_at: datetime | None = None,
+    use_shell: bool = False,
+    ip: str = "",
 ) -> tuple[ApiToken, str]:
-    """The new token and its secret, which nobody can show again. Raises Invalid.
+    """The new token and its secret, which nobody can show again. *use_shell*: it may write and run commands, as far
+    as its scope and its user may. Raises Invalid.
 
     Effects: a token row and an audit entry.
     """
@@ -51,21 +58,25 @@ def token_create(
             prefix=secret[:SHOWN],
             digest=_digest(secret),
             scope=scope,
+            use_shell=use_shell,
             created_at=now,
             expires_at=expires_at,
         )
-        details = {"name": name, "scope": scope, "expires_at": expires_at and expires_at.isoformat()}
+        details: dict[str, Any] = {"name": name, "scope": scope, "expires_at": expires_at and expires_at.isoformat()}
+        details |= {"use_shell": True} if use_shell else {}
         audit.record(actor=user, action="token.create", target=f"token:{token.pk}", details=details, ip=ip)
     return token, secret
 
 
 def token_revoke(*, user: User, token_id: int, ip: str = "") -> ApiToken:
-    """The token of *user* (a superuser: of anybody), from now on useless. Twice is not an error. Raises NotFound.
+    """The token of *user* (who may change users: of anybody), from now on useless. Twice is not an error.
+
+    Raises NotFound.
 
     Effects: the token row, and an audit entry the first time.
     """
     with transaction.atomic():
-        mine = ApiToken.objects.all() if user.is_superuser else ApiToken.objects.filter(user=user)
+        mine = ApiToken.objects.all() if user.has_perm("auth.change_user") else ApiToken.objects.filter(user=user)
         try:
             token = mine.select_for_update().filter(pk=token_id).first()
         except OverflowError:
@@ -91,7 +102,7 @@ def token_user(secret: str) -> tuple[User, ApiToken]:
         raise InvalidToken
     if token.last_used_at is None or now - token.last_used_at >= USE_STEP:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
-    audit.by_token(token.pk)
+    audit.by_token(token.pk, commands=token.use_shell)
     return token.user, token
 
 

@@ -25,10 +25,14 @@ from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
 from orchestration.domain.taskstate import TaskState
 from orchestration.domain.work import Ending, Outcome, Work
+from orchestration.driver import driver_cursor
+from orchestration.failpoints import failpoint
 from orchestration.models import Run
 from orchestration.publishing import publisher
-from orchestration.services.claiming import collect_results, make_claim
+from orchestration.services.claim_means import KnownRights, Means
+from orchestration.services.claiming import gather, make_claim
 from orchestration.services.exchange import Exchange
+from orchestration.services.transitions_clock import Clock, shift_retries
 from orchestration.services.transitions_load import StaleState, load_run
 from orchestration.services.transitions_store import store, stored
 from orchestration.services.transitions_verbs import note
@@ -37,7 +41,9 @@ logger = logging.getLogger("apflow.transitions")
 
 LIVE = Status.IN_PROGRESS.value
 WAITS = Status.PENDING.value
-LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id"
+LOCK_ACTIVE = f"SELECT id, seq FROM orchestration_run WHERE status = '{LIVE}' ORDER BY id" + (
+    " FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
+)
 OVERLOOKED = f"""SELECT r.id FROM orchestration_run r WHERE r.status = '{LIVE}' AND NOT EXISTS
  (SELECT 1 FROM orchestration_task t WHERE t.run_id = r.id
  AND (t.status = '{LIVE}' OR t.ready_at IS NOT NULL OR t.retry_at IS NOT NULL))
@@ -82,6 +88,7 @@ class Transitions:
         default_timeout_s: float = 0.0,
         rules: Rules | None = None,
         exchange: Exchange | None = None,
+        own_connection: bool = False,
     ) -> None:
         self.worker = worker  # who runs what is started; "" = whoever picks it up
         self.lease_s = lease_s
@@ -89,6 +96,8 @@ class Transitions:
         self.default_timeout_s = default_timeout_s
         self._rules = rules or Rules()
         self._exchange = exchange
+        self._rights = KnownRights(lasting=True) if own_connection and connection.vendor == "sqlite" else None
+        self._clock = Clock()
         self._order = itertools.count()
         self._unreadable: dict[int, int] = {}  # run -> seq at which its rows made no sense; tried again by the sweep
         self._parked: list[Outcome] = []  # reports about these
@@ -118,6 +127,7 @@ class Transitions:
         except BaseException:
             self.reset()
             raise
+        self._clock.followed()
         for state, changes in written:
             stored(state, changes)
             state.stored_seq = state.seq
@@ -138,31 +148,44 @@ class Transitions:
         applied = Applied()
         now = timezone.now()
         lease_until = now + timedelta(seconds=self.lease_s)
-        with transaction.atomic(durable=True):
-            self._synchronise(applied, now, sweep=sweep)
+        with transaction.atomic(durable=True), driver_cursor() as cursor:
+            if jump := self._clock.jumped(now):
+                sweep = False
+                self._follow_clock(cursor, jump)
+            self._synchronise(cursor, applied, now, sweep=sweep)
+            failpoint("engine.ready")
             if self._exchange is not None:
                 applied.collected = self._exchange.collect(sweep=sweep)
                 lease_until += self._exchange.clock_ahead
             told = [*outcomes, *applied.collected]
             for outcome in told:
                 self._report(outcome, now)
+            failpoint("engine.report")
             self._wake_retries(applied, now)
             self._claim(applied, seats.after(told), now)
+            failpoint("engine.claim")
             written = [(state, state.take_changes()) for state in self._states.values() if state.changes]
             for state, changes in written:
-                store(state, changes, now, worker=self.worker, lease_until=lease_until)
+                store(cursor, state, changes, now, worker=self.worker, lease_until=lease_until)
             if self._exchange is not None and applied.works:
                 self._exchange.dispatch(applied.works)
         return applied, written
 
-    def _synchronise(self, applied: Applied, now: datetime, *, sweep: bool) -> None:
+    def _follow_clock(self, cursor: Any, jump: timedelta) -> None:
+        """Somebody has set the clock: set back, it would let retries wait for so long."""
+        if self._exchange is not None:
+            self._exchange.compare_clocks()
+        if jump < timedelta():
+            cursor.execute(LOCK_ACTIVE)
+            shift_retries(jump)
+            self.reset()
+
+    def _synchronise(self, cursor: Any, applied: Applied, now: datetime, *, sweep: bool) -> None:
         """Lock the active runs and read again those that somebody else has changed (or that nobody moves)."""
-        with connection.cursor() as cursor:
-            lock = " FOR NO KEY UPDATE" if connection.features.has_select_for_no_key_update else ""
-            cursor.execute(LOCK_ACTIVE + lock)
-            active = dict(cursor.fetchall())
-            if sweep:
-                self._sweep(cursor, active)
+        cursor.execute(LOCK_ACTIVE)
+        active = dict(cursor.fetchall())
+        if sweep:
+            self._sweep(cursor, active)
         if gone := self._states.keys() - active.keys():  # ended by a cancel, which is no commit of ours
             ended = Run.objects.filter(pk__in=gone).values_list("pk", "status")
             applied.ended += [(run_id, Status(status)) for run_id, status in ended]
@@ -176,6 +199,7 @@ class Transitions:
     def _sweep(self, cursor: Any, active: dict[int, int]) -> None:
         """Forget what is known of runs whose rows show overlooked work: they are read again, and readiness derived."""
         self._unreadable.clear()
+        failpoint("engine.sweep")
         cursor.execute(OVERLOOKED)
         for (run_id,) in cursor.fetchall():
             state = self._states.get(run_id)
@@ -243,10 +267,11 @@ class Transitions:
             heapq.heappop(self._retries)
 
     def _claim(self, applied: Applied, free: Room, now: datetime) -> None:
+        means = Means(self._rights or KnownRights())
         while picked := self._ready.pick(free, self._running):
-            results = collect_results(picked)
+            gather(picked, means)
             for state, task in picked:
-                work = make_claim(state, task, results, now, default_timeout_s=self.default_timeout_s)
+                work = make_claim(state, task, means, now, default_timeout_s=self.default_timeout_s)
                 if work is not None:
                     applied.works.append(work)
                     free.take(task.isolated, self._rules.queue_of(task.executor))
@@ -264,15 +289,3 @@ def _late_after_end(outcome: Outcome) -> None:
     if outcome.ending != Ending.PROGRESS:
         data: dict[str, object] = {"ending": outcome.ending.value, "error": outcome.error}
         note(outcome.run_id, Kind.LATE_RESULT, data, task_id=outcome.task_id, attempt=outcome.attempt)
-
-
-def heartbeat(worker: str, lease_s: float) -> int:
-    """Renew the leases of everything that *worker* runs. Returns how many."""
-    now = timezone.now()
-    until = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=lease_s))
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE orchestration_attempt SET lease_expires_at = %s WHERE status = '{LIVE}' AND worker = %s",
-            [until, worker],
-        )
-        return int(cursor.rowcount)

@@ -92,6 +92,7 @@ def _task(row: Sequence[Any], run_id: int, executors: dict[str, Executor | None]
         isolated=executor is not None and executor.isolated,
         merges=executor is not None and executor.merges_results,
         cancelable=executor is None or executor.cancelable,
+        permission=executor.permission if executor is not None else "",
         inputs=row[5],
         params=row[6] if row[6] != EMPTY else EMPTY,
         input_schema=parse(row[7]).get("input_schema") if row[7] != EMPTY else None,

@@ -23,6 +23,7 @@ from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read
 from orchestration.selectors.lineage import SourceEdge, newer_result
 from orchestration.services import audit
+from orchestration.services.quotas import require_tree
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 from orchestration.services.transitions_load import hex_of, time_of
 from orchestration.services.trees import DEPENDENCY_FIELDS, tree_for_edit
@@ -85,6 +86,7 @@ def clone_create(
     Trusts its arguments: builders check them. Effects: a fixed number of statements, whatever the size; the originals'
     `has_references`. An archive gets one ended run with a copy of each newest attempt (no events) and is then frozen.
     """
+    require_tree(owner, len(tasks))
     now = timezone.now()
     rows = _source_rows(source.pk, tasks)
     edges = list(edges)

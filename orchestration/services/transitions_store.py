@@ -1,7 +1,7 @@
 """RunState -> rows: the set-based SQL of the engine's hot path. Used by transitions.py alone.
 
-Django's cursor carries it, so it is the same SQL on SQLite and PostgreSQL (where updates of many
-rows are one statement: transitions_bulk.py); ids travel as 32 hex digits, times through the backend's own adapter,
+The driver takes it as it is (driver.py), and it is the same SQL on SQLite and PostgreSQL, where updates of many
+rows are one statement (transitions_bulk.py). Ids travel as 32 hex digits, times through the backend's own adapter,
 JSON as text.
 """
 
@@ -18,51 +18,69 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
+from orchestration.driver import Insert, native
+from orchestration.failpoints import failpoint
 from orchestration.services import transitions_bulk
-from orchestration.services.rows import insert_values
 from orchestration.services.transitions_load import StaleState, compact
 
 Row = Sequence[Any]
 
 LIVE = Status.IN_PROGRESS.value
 
-UPDATE_TASK = """UPDATE orchestration_task SET status = %s, attempt = %s, progress = %s, error = %s, blocked_by_id = %s,
+UPDATE_TASK = native(
+    """UPDATE orchestration_task SET status = %s, attempt = %s, progress = %s, error = %s, blocked_by_id = %s,
  ready_at = %s, retry_at = %s, stop_requested_at = %s, stop_reason = %s, started_at = %s, completed_at = %s,
  updated_at = %s
  WHERE id = %s AND run_id = %s AND status = %s AND attempt = %s"""
-INSERT_ATTEMPT = """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number,
- executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log) VALUES """
-ATTEMPT_PLACES = "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')"
-UPDATE_ATTEMPT = f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
+)
+INSERT_ATTEMPT = Insert(
+    """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number,
+ executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log) VALUES """,
+    "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')",
+)
+UPDATE_ATTEMPT = native(f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
  error_code = %s, traceback = %s, log = %s, lease_expires_at = NULL
- WHERE task_id = %s AND number = %s AND status = '{LIVE}'"""
-INSERT_EVENT = "INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data) VALUES "
-EVENT_PLACES = "(%s, %s, %s, %s, %s, %s, %s)"
-UPDATE_RUN = """UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s,
- cancelled = %s, blocked = %s, completed_at = %s WHERE id = %s AND seq = %s"""
+ WHERE task_id = %s AND number = %s AND status = '{LIVE}'""")
+INSERT_EVENT = Insert(
+    "INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data) VALUES ",
+    "(%s, %s, %s, %s, %s, %s, %s)",
+)
+UPDATE_RUN = native("""UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s,
+ cancelled = %s, blocked = %s, completed_at = %s WHERE id = %s AND seq = %s""")
 
 
 def store(
-    state: RunState, changes: Changes, now: datetime, *, worker: str = "", lease_until: datetime | None = None
+    cursor: Any,
+    state: RunState,
+    changes: Changes,
+    now: datetime,
+    *,
+    worker: str = "",
+    lease_until: datetime | None = None,
 ) -> None:
-    """Write one step of one run. Raises StaleState when a row was changed by somebody else meanwhile (roll back!)."""
+    """Write one step of one run by a `driver_cursor`.
+
+    Raises StaleState when a row was changed by somebody else meanwhile (roll back!).
+    """
     if not changes:
         return
     times = Times()
-    with connection.cursor() as cursor:
-        if changes.tasks:
-            _update_tasks(cursor, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
-            _expect(cursor, len(changes.tasks), "task")
-        if changes.ends:  # first: a task that is taken over may start again in the same step
-            _update_attempts(cursor, [_end_row(end, times) for end in changes.ends])
-            _expect(cursor, len(changes.ends), "attempt")
-        if changes.starts:
-            lease = times(lease_until)
-            rows = [_start_row(draft, state.run_id, worker, lease, times) for draft in changes.starts]
-            insert_values(cursor, INSERT_ATTEMPT, ATTEMPT_PLACES, rows)
-        store_events(cursor, state.run_id, changes, times)
-        cursor.execute(UPDATE_RUN, _run_row(state, times, now))
-        _expect(cursor, 1, "run")
+    if changes.tasks:
+        _update_tasks(cursor, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
+        _expect(cursor, len(changes.tasks), "task")
+    failpoint("store.tasks")
+    if changes.ends:  # first: a task that is taken over may start again in the same step
+        _update_attempts(cursor, [_end_row(end, times) for end in changes.ends])
+        _expect(cursor, len(changes.ends), "attempt")
+    if changes.starts:
+        lease = times(lease_until)
+        INSERT_ATTEMPT.run(cursor, [_start_row(draft, state.run_id, worker, lease, times) for draft in changes.starts])
+    failpoint("store.attempts")
+    store_events(cursor, state.run_id, changes, times)
+    failpoint("store.events")
+    cursor.execute(UPDATE_RUN, _run_row(state, times, now))
+    _expect(cursor, 1, "run")
+    failpoint("store.run")
 
 
 def _update_tasks(cursor: Any, rows: Sequence[Row]) -> None:
@@ -93,7 +111,7 @@ def store_events(cursor: Any, run_id: int, changes: Changes, times: Times) -> No
         (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), compact(e.data) if e.data else "{}")
         for e in changes.events
     ]
-    insert_values(cursor, INSERT_EVENT, EVENT_PLACES, rows)
+    INSERT_EVENT.run(cursor, rows)
 
 
 def _task_row(task: TaskState, run_id: int, times: Times, now: datetime) -> tuple[Any, ...]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from orchestration.domain.changes import Changes, EventDraft
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Kind, Status
+from orchestration.driver import driver_cursor, native
 from orchestration.models import Run, Task
 from orchestration.services.transitions_load import load_run
 from orchestration.services.transitions_store import Times, store, store_events
@@ -20,6 +21,7 @@ from orchestration.services.transitions_store import Times, store, store_events
 RESET_TASKS = f"""UPDATE orchestration_task SET run_id = %s, status = '{Status.PENDING.value}', progress = 0,
  error = NULL, blocked_by_id = NULL, ready_at = NULL, retry_at = NULL, stop_requested_at = NULL, stop_reason = '',
  started_at = NULL, completed_at = NULL, updated_at = %s WHERE tree_id = %s"""
+NEXT_SEQ = native("UPDATE orchestration_run SET seq = seq + 1 WHERE id = %s RETURNING seq")
 
 
 def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -> RunState:
@@ -36,7 +38,8 @@ def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -
     else:
         state.cancel([state.tasks[task_id] for task_id in task_ids], reason, now)
     state.derive(now)  # not before: in a run that no engine has seen yet it would first complete the groups
-    store(state, state.take_changes(), now)
+    with driver_cursor() as cursor:
+        store(cursor, state, state.take_changes(), now)
     return state
 
 
@@ -74,8 +77,8 @@ def note(
 ) -> bool:
     """Append one event with the run's next number. Returns False when the run is gone."""
     now = timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE orchestration_run SET seq = seq + 1 WHERE id = %s RETURNING seq", [run_id])
+    with driver_cursor() as cursor:
+        cursor.execute(NEXT_SEQ, [run_id])
         row = cursor.fetchone()
         if row is None:
             return False

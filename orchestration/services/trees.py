@@ -18,10 +18,13 @@ from orchestration.domain.spec import TaskSpec, TreeSpec
 from orchestration.domain.states import Origin, Status
 from orchestration.domain.task_fields import CHECKS, Limits, check_labels, check_together, did_you_mean
 from orchestration.executors.validation import schema_problems
+from orchestration.failpoints import failpoint
 from orchestration.models import Dependency, Run, Task, Tree
 from orchestration.selectors.access import task_for_read, tree_for_write
 from orchestration.services import audit
+from orchestration.services.executor_rights import check_written
 from orchestration.services.locking import lock_families, lock_tree
+from orchestration.services.quotas import require_tree
 from orchestration.services.rows import db_json, db_time, db_uuid, db_uuids, insert_rows
 
 TASK_FIELDS = (
@@ -56,8 +59,11 @@ def tree_create(
     """The new tree of *owner*. *originals*: new task id -> id of the task that it was made from (both 32 hex digits).
     *action*: its name in the audit log.
 
-    Effects: three inserts in one transaction, whatever the size. *spec* is trusted: make it with a builder.
+    Raises Invalid, Forbidden as executor_rights.check_written. Effects: three inserts in one transaction, whatever the
+    size. *spec* is trusted: make it with a builder.
     """
+    check_written(owner, {task.executor for task in spec.tasks})
+    require_tree(owner, len(spec.tasks))
     now = timezone.now()
     tree = Tree.objects.create(
         name=spec.name,
@@ -73,6 +79,7 @@ def tree_create(
     insert_rows(Dependency, DEPENDENCY_FIELDS, dependency_rows(spec.tasks))
     details = {"name": tree.name, "tasks": tree.task_count}
     audit.act(actor=owner, action=action, target=f"tree:{tree.pk}", details=details)
+    failpoint("tree.create")
     return tree
 
 

@@ -22,6 +22,7 @@ from orchestration.models.trigger import PROOFS, USES
 from orchestration.selectors.access import tree_for_write
 from orchestration.selectors.triggers import trigger_of
 from orchestration.services import audit
+from orchestration.services.executor_rights import check_started
 from orchestration.services.locking import lock_tree
 
 MAX_NAME = 100
@@ -57,6 +58,7 @@ def trigger_create(*, user: Any, tree_id: int, fields: Mapping[str, Any], ip: st
         raise Invalid([Problem("name", f"the tree has {MAX_TRIGGERS} triggers: delete some first", "too_many")])
     _check_names(fields, (*CHANGEABLE, "proof"))
     now = timezone.now()
+    check_started(tree)
     trigger = Trigger(tree=tree, public_id=secrets.token_urlsafe(12), created_at=now)
     _set(trigger, {"name": "", **fields}, now)
     trigger.save(force_insert=True)
@@ -85,6 +87,7 @@ def trigger_rotate(*, user: Any, tree_id: int, trigger_id: int, ip: str = "") ->
     Effects: an audit entry.
     """
     trigger = _locked(user, tree_id, trigger_id)
+    check_started(trigger.tree)
     trigger.generation += 1
     trigger.save(update_fields=["generation"])
     _told(user, "trigger.rotate", trigger, ip)

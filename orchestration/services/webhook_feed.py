@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from orchestration.domain.states import RUN_END, Status
 from orchestration.domain.webhooks import KIND_OF, MAX_ERROR, MAX_NAME, TOPIC_OF, Topic, body_of, bounded
+from orchestration.failpoints import failpoint
 from orchestration.models import Event, Run, Task, Webhook, WebhookCursor, WebhookDelivery
 
 EVENTS = 200  # read and told in one transaction
@@ -126,6 +127,7 @@ def _tell_some(run_id: int, webhooks: Sequence[Webhook], kinds: Iterable[str]) -
     cursor.seq = events[-1].seq if more else run.seq
     cursor.done = not more and not run.is_active
     cursor.save()
+    failpoint("webhook.tell")
     return more, len(deliveries), cursor.seq
 
 

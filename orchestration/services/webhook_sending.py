@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from orchestration.conf import conf
+from orchestration.domain.rights import HTTP_PRIVATE
 from orchestration.domain.webhooks import (
     MAX_ERROR,
     MAX_EXCERPT,
@@ -22,7 +23,9 @@ from orchestration.domain.webhooks import (
     pause_s,
     signature,
 )
+from orchestration.failpoints import failpoint
 from orchestration.models import Webhook, WebhookDelivery
+from orchestration.selectors.rights import rights_of
 from orchestration.services.webhook_secrets import secret_of
 from orchestration.services.webhooks import webhook_switch_off
 
@@ -41,6 +44,7 @@ class Sending:
     body: str
     headers: dict[str, str]
     refused: str = ""  # why it can't be sent at all
+    private: bool = False  # its owner may reach private places
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def record(sending: Sending, answer: Answer) -> None:
     """Write down what came of a try. Effects: the delivery; when it is given up, the webhook's count, and at last the
     webhook is switched off."""
     now = timezone.now()
+    failpoint("webhook.sent")
     with transaction.atomic():
         webhook = Webhook.objects.select_for_update().filter(pk=sending.webhook_id).first()  # first, as everywhere
         delivery = WebhookDelivery.objects.select_for_update().filter(pk=sending.delivery_id).first()
@@ -98,6 +103,7 @@ def record(sending: Sending, answer: Answer) -> None:
             delivery.state = DeliveryState.DELIVERED if answer.good else DeliveryState.FAILED
         delivery.next_at = None if pause is None else now + timedelta(seconds=pause)
         delivery.save()
+        failpoint("webhook.record")
         if delivery.state != DeliveryState.PENDING and delivery.topic != Topic.PING:
             _count(webhook, answer)
 
@@ -124,7 +130,8 @@ def _prepared(delivery: WebhookDelivery) -> Sending:
         SIGNATURE: signature(usable, int(now.timestamp()), delivery.body),
     }
     refused = "" if secrets[0] else UNSIGNED
-    return Sending(delivery.pk, webhook.pk, webhook.url, delivery.body, headers, refused)
+    private = rights_of([webhook.owner_id])[webhook.owner_id].may(HTTP_PRIVATE)
+    return Sending(delivery.pk, webhook.pk, webhook.url, delivery.body, headers, refused, private)
 
 
 def _count(webhook: Webhook, answer: Answer) -> None:

@@ -9,10 +9,11 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from orchestration.conf import Conf
-from orchestration.domain.states import WorkerKind
-from orchestration.models import Worker
+from orchestration.domain.states import Status, WorkerKind
+from orchestration.models import Attempt, Worker
 
 KEEP = timedelta(days=7)  # how long an ended process stays listed
 
@@ -51,6 +52,12 @@ def register(
 def beat(worker: str) -> None:
     """Sign of life of *worker*."""
     Worker.objects.filter(pk=worker).update(heartbeat_at=Now())
+
+
+def renew_leases(worker: str, lease_s: float) -> int:
+    """Let the leases of all that *worker* runs end *lease_s* from now, by this process's clock. Returns how many."""
+    until = timezone.now() + timedelta(seconds=lease_s)
+    return Attempt.objects.filter(worker=worker, status=Status.IN_PROGRESS.value).update(lease_expires_at=until)
 
 
 def leave(worker: str) -> None:

@@ -15,8 +15,12 @@ TRIGGER = f"{TREE}/triggers/<int:trigger_id>"
 API = "api/v1/"
 API_TREE, API_RUN, API_TASK = f"{API}{TREE}/", f"{API}{RUN}/", f"{API}{TASK}/"
 API_HOOK = f"{API}webhooks/<int:webhook_id>/"
-MODELS = ("tree", "treeshare", "task", "run", "attempt", "event", "worker")
-READ_ONLY = ("task", "run", "attempt", "event", "worker")  # the engine writes them
+READ_ONLY = (
+    "task", "run", "attempt", "event", "worker",  # the engine writes them
+    "auditentry", "apitoken", "secret", "webhook", "webhookdelivery", "trigger", "bulkoperation", "treedraft",
+    "savedfilter", "profile",
+)  # fmt: skip
+MODELS = ("tree", "treeshare", *READ_ONLY)
 ADMIN = "admin/orchestration"
 ONE = "<path:object_id>/"
 TAILS = ("", "add/", f"{ONE}history/", f"{ONE}delete/", f"{ONE}change/")
@@ -44,13 +48,16 @@ ROWS: list[tuple[str, str, list[str]]] = [
     # --- pages: tokens are not for them
     ("GET", "lyyy yy yyy ll", [
         "", "api/docs/", "bulk/<str:kind>", "operations/", "palette", "me", "me/tokens", "me/webhooks", "trees/",
-        "runs/", "queue/", "executors/", "workers/",
+        "runs/", "queue/", "executors/", "workers/", "me/secrets",
     ]),
     ("POST", "lyyy yy yyy ll", ["filters/<str:kind>/save", "bulk/<str:kind>", "me", "me/tour", "me/tokens"]),
     ("POST", "llll ll lll ll", ["logout/"]),  # leads to the sign-in page
     ("GET", "lfff ff yyy ll", ["audit/"]),
     ("GET", "lfyy yy yfy ll", ["trees/new", "trees/build", "executors/<str:executor_id>/try"]),
     ("POST", "lfyy yy yfy ll", ["trees/new", "trees/build", "executors/<str:executor_id>/try", "me/webhooks"]),
+    ("POST", "lfyy yy yfy ll", ["me/secrets"]),
+    ("POST", "lfyn nn nfn ll", ["me/secrets/<str:name>/delete"]),  # what others have is nobody's business
+    ("POST", "lnyn nn yny ll", ["me/tokens/<int:token_id>/revoke"]),
     ("GET", "lnyn yy nyy ll", [
         *below(TREE, "", "/graph", "/export.json", "/dry-run"), *below(TASK, "", "/panel"),
         *below(RUN, "", "/graph", "/events", "/data", "/compare"), "runs/<int:run_a>/compare/<int:run_b>",
@@ -66,6 +73,7 @@ ROWS: list[tuple[str, str, list[str]]] = [
         *below(TREE, "/triggers", "/webhooks"), *below(TRIGGER, "", "/rotate", "/switch", "/delete"),
         *below(TASK, "/edit", "/move"),
     ]),
+    ("GET POST", "lnyn ff nfy ll", [f"{TASK}/release"]),
     ("GET", "lnyn fy nfy ll", [f"{TREE}/start", f"{RUN}/rerun"]),
     ("POST", "lnyn fy nfy ll", [f"{TREE}/start", f"{TREE}/run", f"{RUN}/rerun", f"{TASK}/priority"]),
     ("GET POST", "lnyn fy nyy ll", [f"{RUN}/cancel", f"{TASK}/cancel"]),  # staff may cancel what runs wild
@@ -75,7 +83,6 @@ ROWS: list[tuple[str, str, list[str]]] = [
     ("GET", "lnyn nn nny ll", [f"{HOOK}/deliveries/<int:delivery_id>"]),
     ("POST", "lnyn nn nny ll", [
         *below(HOOK, "/rotate", "/switch", "/test", "/delete", "/deliveries/<int:delivery_id>/again"),
-        "me/tokens/<int:token_id>/revoke",
     ]),
     ("GET", "lnyn nn nnn ll", ["trees/build/<int:draft_id>"]),
     ("POST", "lnyn nn nnn ll", [
@@ -85,8 +92,14 @@ ROWS: list[tuple[str, str, list[str]]] = [
     # --- the API
     ("GET", "lyyy yy yyy yy", [
         *below(API, "", "trees/", "tasks/", "runs/", "executors/", "executors/<str:executor_id>/", "queue/"),
-        *below(API, "workers/", "me/", "tokens/", "webhooks/", "schema/"),
+        *below(API, "workers/", "me/", "tokens/", "secrets/", "webhooks/", "schema/", "operations/", "filters/"),
     ]),
+    ("POST", "lyyy yy yyy fy", [f"{API}operations/"]),  # a preview, a refusal, or 202
+    ("POST", "lyyy yy yyy ff", [f"{API}filters/"]),
+    ("PATCH", "lyyy yy yyy ff", [f"{API}me/"]),
+    ("DELETE", "lnyn nn nnn ff", [f"{API}filters/<int:filter_id>/"]),
+    ("GET", "lnyn nn nyy yy", [f"{API}operations/<int:operation_id>/"]),
+    ("POST", "lnyn nn nyy fy", [f"{API}operations/<int:operation_id>/stop/"]),
     ("GET", "lfff ff yyy ff", [f"{API}audit/"]),
     ("POST", "lyyy yy yyy fy", [f"{API}trees/bulk/"]),  # an outcome per tree
     ("POST", "lyyy yy yyy ff", [f"{API}tokens/"]),
@@ -103,6 +116,7 @@ ROWS: list[tuple[str, str, list[str]]] = [
         f"{API_TASK}dependencies/<uuid:other_id>/",
     ]),
     ("PATCH", "lnyn ff nfy ff", [API_TASK]),
+    ("POST", "lnyn ff nfy ff", [f"{API_TASK}move/"]),
     ("POST", "lnyn ff nfy ff", [
         *below(API_TREE, "limit/", "shares/", "triggers/", "triggers/<int:trigger_id>/rotate/"),
         f"{API_TASK}dependencies/",
@@ -111,7 +125,10 @@ ROWS: list[tuple[str, str, list[str]]] = [
     ("POST", "lnyn fy nyy fy", [f"{API_TASK}cancel/", f"{API_RUN}cancel/"]),
     ("POST", "lnyn yy nfy ff", below(API_TASK, "copy/", "archive/")),
     ("POST", "lnyn ff nff ff", below(API_TASK, "link/", "mixed/")),
-    ("DELETE", "lnyn nn nny ff", [f"{API}tokens/<int:token_id>/"]),
+    ("DELETE", "lnyn nn yny ff", [f"{API}tokens/<int:token_id>/"]),
+    ("GET", "lnyn nn nnn yy", [f"{API}secrets/<str:name>/"]),
+    ("PUT", "lfyy yy yfy ff", [f"{API}secrets/<str:name>/"]),  # one's own of that name
+    ("DELETE", "lfyn nn nfn ff", [f"{API}secrets/<str:name>/"]),
     ("GET", "lnyn nn nny yy", below(API_HOOK, "", "deliveries/", "deliveries/<int:delivery_id>/")),
     ("PATCH DELETE", "lnyn nn nny ff", [API_HOOK]),
     ("POST", "lnyn nn nny ff", below(API_HOOK, "rotate/", "test/", "deliveries/<int:delivery_id>/redeliver/")),

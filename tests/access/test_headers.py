@@ -9,9 +9,9 @@ from django.utils.csp import CSP
 
 from orchestration.models import AuditEntry, Run, Task, Tree
 from tests.access import matrix
-from tests.access.world import UNSAFE, build, for_programs, routes
+from tests.access.world import UNSAFE, for_programs, routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.authz]
 FOR_ALL = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -22,11 +22,6 @@ POLICY = {"default-src": "'self'", "script-src": "'self'", "style-src": "'self'"
           "base-uri": "'none'", "form-action": "'self'", "frame-ancestors": "'none'"}  # fmt: skip
 # no cookie says who asks: the address itself is the secret, or nobody has signed in and nothing is changed
 WITHOUT_COOKIE = ("^hooks", "^api/", "api/v1/audit/")
-
-
-@pytest.fixture
-def world():
-    return build()
 
 
 def directives(answer):

@@ -8,18 +8,13 @@ from django.urls import include, path
 
 from dashboard.views import overview
 from tests.access import matrix
-from tests.access.world import ROLES, UNSAFE, build, for_programs, routes
+from tests.access.world import ROLES, UNSAFE, for_programs, routes
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.authz]
 NUMBERS = {401: "l", 403: "f", 404: "n", 405: "-"}
 CODES = {-32004: "l", -32001: "n"}  # of the apflow protocol, whose answers are 200
 ADMIN = "admin/"  # its pages do not look at the method, but always at the person
 urlpatterns = [path("brand-new", overview.overview), path("", include("apflow_site.urls"))]
-
-
-@pytest.fixture
-def world():
-    return build()
 
 
 def letter(route, answer):

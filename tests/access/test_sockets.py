@@ -12,8 +12,8 @@ from dashboard.routing import websocket_urlpatterns as page_sockets
 from orchestration.routing import websocket_urlpatterns as event_sockets
 from tests.access.world import ROLES, build
 
-pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 20
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ws]
+WAIT_S = 60.0
 OPEN = 0
 MEMBERS = ("owner", "shared view", "shared run", "staff", "superuser")
 # address -> the code that tells anonymous ones to sign in; strangers are told that there is nothing

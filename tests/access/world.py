@@ -18,17 +18,32 @@ from orchestration.conf import Conf
 from orchestration.domain.operations import Bulk, Kind
 from orchestration.domain.states import Status
 from orchestration.domain.webhooks import DeliveryState
-from orchestration.models import Attempt, Event, Tree, TreeShare, WebhookDelivery, Worker
+from orchestration.models import (
+    ApiToken,
+    Attempt,
+    AuditEntry,
+    BulkOperation,
+    Event,
+    Profile,
+    SavedFilter,
+    Secret,
+    Tree,
+    TreeDraft,
+    TreeShare,
+    WebhookDelivery,
+    Worker,
+)  # fmt: skip
 from orchestration.selectors.bulk import bulk_preview
 from orchestration.services.bulk import operation_create
 from orchestration.services.drafts import draft_start
 from orchestration.services.saved import filter_save
+from orchestration.services.secrets import secret_set
 from orchestration.services.tokens import token_create
 from orchestration.services.triggers import secret_of, trigger_create
 from orchestration.services.webhooks import webhook_create, webhook_test
 from orchestration.services.workers import register
 from tests.dashboard.rows import end_run, end_task, start
-from tests.factories import make_tree, make_user, task, task_named
+from tests.factories import grant, make_tree, make_user, task, task_named
 
 ROLES = (
     "anonymous", "viewer", "owner", "other", "shared view", "shared run",
@@ -44,7 +59,7 @@ SPECIAL = {
     "admin/r/<path:content_type_id>/<path:object_id>/": "admin/r/{content_type_id}/{tree_id}/",
 }
 # what is asked, where asking for nothing would tell nothing
-QUERIES = {"api/v1/compare/": "?a={run_a}&b={run_b}"}
+QUERIES = {"api/v1/compare/": "?a={run_a}&b={run_b}", "tasks/<uuid:task_id>/release": "?on={other_id}"}
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tasks.get", "params": {"task_id": "{task_id}"}}
 BODIES: dict[tuple[str, str], dict[str, object]] = {
     **{("POST", route): CALL for route in ("apflow", "apflow/", "apflow/tasks", "apflow/tasks/")},
@@ -131,6 +146,7 @@ def build() -> World:
     ids = {
         "tree_id": tree.pk, "task_id": send.pk, "other_id": load.pk, "run_id": run.pk, "run_a": first.pk,
         "run_b": run.pk, "number": 1, "share_id": share.pk, "token_id": token_create(user=ann, name="old")[0].pk,
+        "name": secret_set(user=ann, name="mail", value="hunter22")[0].name,
         "filter_id": filter_save(user=ann, page="trees", name="mine", query="q=x").pk, "kind": "trees",
         "operation_id": operation_create(user=ann, kind=Kind.TREES, action=Bulk.LABEL, found=found).pk,
         "draft_id": draft_start(user=ann, array=[{"id": "x", "name": "x"}]).pk, "executor_id": "noop",
@@ -140,6 +156,12 @@ def build() -> World:
         "admin tree": tree.pk, "admin treeshare": share.pk, "admin task": send.pk, "admin run": run.pk,
         "admin attempt": Attempt.objects.get(task=send).pk, "admin event": Event.objects.get(run=run, seq=1).pk,
         "admin worker": Worker.objects.get().pk, "admin user": ann.pk,
+        "admin auditentry": AuditEntry.objects.latest("seq").pk, "admin webhook": webhook.pk,
+        "admin trigger": trigger.pk,
+        "admin webhookdelivery": delivery.pk, "admin bulkoperation": BulkOperation.objects.get().pk,
+        "admin treedraft": TreeDraft.objects.get().pk, "admin savedfilter": SavedFilter.objects.get().pk,
+        "admin secret": Secret.objects.get().pk, "admin apitoken": ApiToken.objects.latest("id").pk,
+        "admin profile": Profile.objects.get_or_create(user=ann)[0].pk,
         "admin group": Group.objects.get(name="viewer").pk,
     }  # fmt: skip
     return World(ids, *_people(ann))
@@ -149,7 +171,8 @@ def _people(ann):
     users = {
         "viewer": make_user("viewer", role="viewer"), "owner": ann, "other": make_user("eve"),
         "shared view": make_user("bob"), "shared run": make_user("carla"), "admin": make_user("adam", role="admin"),
-        "staff": make_user("stan", role=None, is_staff=True), "superuser": User.objects.create_superuser("boss"),
+        "staff": grant(make_user("stan", role=None, is_staff=True), "cancel_any"),
+        "superuser": User.objects.create_superuser("boss"),
     }  # fmt: skip
     clients = {role: Client() for role in ROLES}
     for role, user in users.items():

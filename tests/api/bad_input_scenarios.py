@@ -7,9 +7,11 @@ import statistics
 import time
 
 from daphne.http_protocol import HTTPFactory
-from django.test import Client
+from django.conf import settings
+from django.test import Client, override_settings
 
 from orchestration.domain.ready_queue import Slots
+from orchestration.domain.secrets import Masker
 from orchestration.domain.work import Ending, Outcome
 from orchestration.models import AuditEntry, Dependency, Run, Task, Tree
 from orchestration.services.runs import run_cancel, run_start
@@ -219,9 +221,9 @@ def scenario_BI_210(api, tree):
     took = {"ann": [], "who": []}
     for index in range(8):
         for name in took:
-            begun = time.perf_counter()
+            begun = time.process_time()
             answer = sign_in(name, "wrong", address=f"192.0.2.{index}")
-            took[name].append(time.perf_counter() - begun)
+            took[name].append(time.process_time() - begun)
             assert answer.status_code == 200
     fast, slow = sorted(statistics.median(times) for times in took.values())
     assert slow - fast < max(0.5 * slow, 0.01)  # a busy machine; the steps are the same
@@ -235,10 +237,10 @@ def scenario_BI_211(api, tree):
 
 def scenario_BI_212(api, tree):
     """Over the form: a page with this status and text."""
-    begun = time.perf_counter()
+    begun = time.process_time()
     answer = sign_in("u", "x" * 1_000_000)
     assert (answer.status_code, "longer than 4096" in answer.content.decode()) == (400, True)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def scenario_BI_215(api, tree):
@@ -257,3 +259,28 @@ def scenario_BI_034(api, tree):
 def scenario_BI_014(api, tree):
     made = api.post("trees/", {"tasks": [task("a", inputs={"k": 9007199254740993})]}).json()
     assert '"k":9007199254740993' in api.get(f"tasks/{made['root']}/").content.decode()
+
+
+def scenario_BI_062(api, tree):
+    """Here the executor is called `command`."""
+    with override_settings(ORCHESTRATION=settings.ORCHESTRATION | {"command_enabled": True}):
+        answer = api.post("trees/", {"tasks": [{"name": "a", "executor": "command", "inputs": {"argv": ["id"]}}]})
+    assert (answer.status_code, error_of(answer)["code"]) == (403, "executor_forbidden")
+    assert AuditEntry.objects.filter(action="refused", details__contains="executor_forbidden").count() == 1
+
+
+def scenario_BI_075(api, tree):
+    """Secrets are a person's, not a task's. A short one is refused, so that there is none that cannot be hidden."""
+    answer = api.send("put", "secrets/token/", {"value": ""})
+    assert (answer.status_code, error_of(answer)["code"]) == (400, "too_short")
+    assert Masker([""]).text("hello") == "hello"
+
+
+def scenario_BI_076(api, tree):
+    """What holds no copy is looked through in tests/security/test_canary.py."""
+    assert api.send("put", "secrets/token/", {"value": "CANARY-3f9d2c"}).status_code == 200
+    load = task_named(tree, "load").pk
+    inputs = {"inputs": {"token": {"$secret": "token"}}}
+    assert api.patch(f"tasks/{load}/", inputs, If_Match='"1"').status_code == 200
+    for path in ("secrets/", "secrets/token/", f"tasks/{load}/", f"trees/{tree.pk}/export/"):
+        assert b"CANARY" not in api.get(path).content

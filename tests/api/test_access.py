@@ -15,7 +15,7 @@ from orchestration.services.webhooks import webhook_create, webhook_test
 from tests.api.conftest import Api, error_of, with_token
 from tests.factories import make_tree, make_user, task, task_named
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.authz]
 
 CAST = ("nobody", "viewer", "ann", "stranger", "boss", "read token", "run token")
 OPEN = (401, 200, 200, 200, 200, 200, 200)  # what everybody signed in may see
@@ -27,6 +27,11 @@ CLONE = (401, 404, 201, 404, 201, 403, 403)
 GONE = (401, 404, 204, 404, 204, 403, 403)
 NONE = (404,) * 7
 AUDIT = (401, 403, 403, 403, 200, 403, 403)
+# addresses whose rows are in tests/access/matrix.py alone: there each route of the site has one
+ELSEWHERE = {
+    "api_task_move", "api_operations", "api_operation", "api_operation_stop", "api_filters", "api_filter", "api_me",
+    "api_secrets", "api_secret",
+}  # fmt: skip
 # (method, name of the address): answers for CAST, in that order
 MATRIX = {
     ("GET", "api_root"): OPEN,
@@ -189,7 +194,7 @@ def test_no_address_is_without_a_row():
         for pattern in patterns:
             if hasattr(pattern, "url_patterns"):
                 yield from addresses(pattern.url_patterns)
-            elif (pattern.name or "").startswith("api_"):
+            elif (pattern.name or "").startswith("api_") and pattern.name not in ELSEWHERE:
                 yield pattern
 
     unlisted = []

@@ -58,24 +58,20 @@ ELSEWHERE = {
     "BI-203": f"{CHILD}::test_every_way_to_fail_fails_this_attempt_only",
     "BI-205": f"{CHILD}::test_every_way_to_fail_fails_this_attempt_only",
     "BI-206": f"{CHILD}::test_every_way_to_complete",
+    "BI-207": "security/test_canary.py::test_the_canary_is_nowhere_but_in_its_executor",
     "BI-208": f"{CHILD}::test_progress_is_thinned_out_and_the_last_one_kept",
 }
-NOWHERE = {"BI-207": "there are no secrets: tasks have no field for them, so nothing can be masked"}
 AWAY = ("websocket", "ssrf", "executor")
 HERE_TESTED = [entry for entry in ENTRIES if entry["group"] not in AWAY]
 MOST = 10_000  # tasks in a tree
 SLOW = {"BI-088", "BI-080", "BI-094"}  # 10,000 tasks: five seconds instead of two
-NO_SECRETS = "tasks have no field for secrets: it is refused like any unknown one, so nothing can leak"
 DIFFERS: dict[str, tuple[int, str, str]] = {
-    "BI-062": (400, "unknown_executor", "there is no executor 'shell'; `command` is off until the settings allow it"),
     "BI-064": (201, "", "dependencies may fill inputs in: they are checked when an attempt starts"),
     "BI-066": (201, "", "patterns are matched by an engine with a bound, never by one that runs away"),
     "BI-067": (400, "invalid_schema", "our name for it"),
     "BI-083": (400, "unknown_reference", "our name for it, for parents and dependencies alike"),
     "BI-086": (400, "duplicate_id", "our name for it"),
     "BI-094": (400, "invalid_choice", "as for any other priority"),
-    "BI-075": (400, "unknown_field", NO_SECRETS),
-    "BI-076": (400, "unknown_field", NO_SECRETS),
     "BI-120": (400, "unknown_filter", "pages have cursors, not numbers"),
 }
 
@@ -170,7 +166,7 @@ def test_entry(entry, owned):
 
 def test_other_entries_have_their_test():
     away = {entry["id"] for entry in ENTRIES if entry["group"] in AWAY}
-    assert away == ELSEWHERE.keys() | NOWHERE.keys() | {entry["id"] for entry in GIVEN_TO_HTTP}
+    assert away == ELSEWHERE.keys() | {entry["id"] for entry in GIVEN_TO_HTTP}
     for place in ELSEWHERE.values():
         file, _, name = place.partition("::")
         assert re.search(rf"^(async )?def {name}\(", (HERE.parent / file).read_text(), re.MULTILINE), place

@@ -14,7 +14,7 @@ from orchestration.services.tokens import InvalidToken, token_create, token_revo
 from tests.api.conftest import Api, error_of, with_token
 from tests.factories import make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.authz]
 
 
 def test_the_database_holds_nothing_that_opens_a_door(ann):

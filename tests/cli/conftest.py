@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from orchestration.cli.__main__ import run
+from orchestration.ports import free_port
 from tests.support_processes import database_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,12 +29,6 @@ for name, scope in (("ann", "admin"), ("ann", "read"), ("eve", "admin")):
     user.groups.add(Group.objects.get(name="operator"))
     print("TOKEN", token_create(user=user, name=scope, scope=scope)[1])
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -11,7 +11,8 @@ import sys
 import pytest
 
 from orchestration.cli.__main__ import run
-from tests.cli.conftest import ROOT, free_port
+from orchestration.ports import free_port
+from tests.cli.conftest import ROOT
 
 pytestmark = pytest.mark.slow
 GOOD = [
@@ -153,7 +154,7 @@ def test_it_needs_no_django_and_ends_with_its_code():
         "HOME": "/nonexistent"
     }
     code = "import sys, orchestration.cli.__main__ as m; sys.exit('django' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, timeout=30).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environ, timeout=120).returncode == 0
     words = [sys.executable, "-m", "orchestration.cli", "trees", "list"]
     found = subprocess.run(words, cwd=ROOT, env=environ, timeout=30, capture_output=True, text=True)
     assert (found.returncode, found.stdout) == (2, "")

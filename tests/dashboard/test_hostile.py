@@ -5,10 +5,9 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from django.urls import URLPattern
 from django.utils import timezone
 
-from dashboard import graph_live, live, urls
+from dashboard import graph_live, live
 from dashboard.contexts.graph_plan import GraphQuery
 from dashboard.contexts.insight import run_insight
 from dashboard.contexts.runs import Rights
@@ -25,33 +24,13 @@ from orchestration.services.webhooks import webhook_create
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
+from tests.support_hostile import MARK, PAYLOADS
+from tests.support_routes import page_patterns
 
 EVERYTHING = Rights(run=True, cancel=True)
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
-MARK = "hostile"
-PAYLOADS = {
-    "script": f"<script>{MARK}(1)</script>",
-    "attribute": f'" onmouseover="{MARK}(1)',
-    "single-quote": f"' onfocus='{MARK}(1)' autofocus x='",
-    "image": f'"><img src=x onerror={MARK}(1)>',
-    "svg": f"</text></svg><svg onload={MARK}(1)>",
-    "title": f"</title><script>{MARK}(1)</script>",
-    "textarea": f"</textarea><script>{MARK}(1)</script>",
-    "comment": f"--><script>{MARK}(1)</script><!--",
-    "cdata": f"]]><script>{MARK}(1)</script>",
-    "partial": f"</hx-partial><script>{MARK}(1)</script>",
-    "template": f"{{{{7*191}}}}{{% debug %}}{MARK}",
-    "address": f"javascript:{MARK}(1)",
-}
-ACTIONS = {  # answer POST only
-    "filter_default", "filter_delete", "filter_save", "operation_stop", "tour", "tree_run", "task_priority",
-    "webhook_rotate", "webhook_switch", "webhook_test", "webhook_delete", "webhook_redeliver",
-    "link_move", "tree_rename", "tree_labels", "tree_limit", "draft_edit", "draft_save", "draft_discard",
-    "token_end", "tree_unshare", "trigger_rotate", "trigger_switch", "trigger_delete",
-}  # fmt: skip
-ELSEWHERE = {"login", "logout", "theme", "tree_export"}  # no page of a person who has signed in, or no HTML
 QUERIES = {
     "bulk": ("?action=label&all=1", "?action=cancel&all=1", "?action=rerun&all=1"),
     "palette": ("?q=hostile",),
@@ -164,10 +143,7 @@ def hostile_delivery(user, tree, run, payload):
 
 
 def pages(ids):
-    for pattern in urls.urlpatterns:
-        assert isinstance(pattern, URLPattern)
-        if pattern.name in ACTIONS | ELSEWHERE:
-            continue
+    for pattern in page_patterns():
         address = "/" + str(pattern.pattern)
         for piece in ("int:", "str:", "uuid:"):
             address = address.replace(f"<{piece}", "{")
@@ -178,7 +154,7 @@ def pages(ids):
 def test_every_page_shows_it_as_text(scene):
     payload, client, ids, (failed, _) = scene
     shown = 0
-    for address in (*pages(ids), *pages(ids | {"run_id": failed.pk})):
+    for address in dict.fromkeys((*pages(ids), *pages(ids | {"run_id": failed.pk}))):
         for headers in ({}, HTMX):
             answer = client.get(address, headers=headers)
             assert answer.status_code in {200, 302, 400, 404, 409}, address

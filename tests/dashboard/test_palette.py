@@ -32,6 +32,7 @@ def test_a_stranger_finds_nothing(clients, tree):
 def test_pages_are_offered_without_letters(clients):
     page = found(clients["ann"], "")
     assert 'href="/queue/"' in page
+    assert 'href="/me" data-theme-toggle' in page
     assert "/admin/" not in page
 
 

@@ -12,8 +12,9 @@ from orchestration.domain.explain.facts import EdgeFact, Fate, TaskFact, blocks,
 from orchestration.domain.explain.provenance import provenance_words
 from orchestration.domain.explain.queueing import Queued, Running, Slots
 from orchestration.domain.explain.remedies import RemedyKind
+from orchestration.domain.explain.sentences import Relation
 from orchestration.domain.explain.verdicts import Verdict, edge_verdicts
-from orchestration.domain.explain.waiting import Relation, why_waiting
+from orchestration.domain.explain.waiting import why_waiting
 from orchestration.domain.states import Status
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

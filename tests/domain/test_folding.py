@@ -100,8 +100,8 @@ def test_10000_tasks_and_30000_edges_fold_and_lie_in_less_than_a_second():
     tasks = [item.id for item in items if item.drawn]
     pairs = {tuple(sorted(dice.sample(range(len(tasks)), 2))) for _ in range(30_000)}
     edges = [(tasks[a], tasks[b]) for a, b in sorted(pairs)]
-    started = time.perf_counter()
+    started = time.process_time()
     box = fold(items, edges, 1500)
     arrows = links(box, [(*edge, True) for edge in edges])
     layout(dict.fromkeys(box.values(), (200.0, 48.0)), [(arrow.source, arrow.target) for arrow in arrows])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

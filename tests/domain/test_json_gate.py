@@ -86,10 +86,10 @@ def test_bad_text_is_refused_with_a_reason(raw, code, words):
 
 
 def test_a_hundred_thousand_brackets_are_refused_fast():
-    started = time.perf_counter()
+    started = time.process_time()
     problem = refusal(parse_json, b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", max_bytes=LIMIT)
     assert problem.code == "json_too_deep"
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("raw", [b'{"x":' + b"[" * 63 + b"]" * 63 + b"}", json.dumps({"k": "[" * 500}).encode()])

@@ -103,6 +103,6 @@ def test_1500_boxes_take_less_than_a_second(shape):
         "chain": [(i, i + 1) for i in range(count - 1)] + [(0, i) for i in range(2, count)],
         "fan": [(0, i) for i in range(1, count)],
     }[shape]
-    started = time.perf_counter()
+    started = time.process_time()
     layout({str(i): BOX for i in range(count)}, [(str(a), str(b)) for a, b in edges])
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -111,6 +111,6 @@ def test_ten_thousand_tasks_take_no_more_than_seconds():
     tasks = [a("t0")]
     for number in range(1, 10_000):
         tasks.append(a(f"t{number}", f"t{number - 1}", optional(f"t{number // 2}")))
-    start = time.perf_counter()
+    start = time.process_time()
     lint(tasks, KNOWN)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

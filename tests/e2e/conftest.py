@@ -1,4 +1,8 @@
-"""A real server in its own process and a real browser. No live_server: the engine must be the one that `up` starts."""
+"""A real server in its own process and a real browser. No live_server: the engine must be the one that `up` starts.
+
+Server and browser are shared by the tests of a file. Every window listens: a test fails on any report of the content
+security policy, error or warning of the console, exception of a script, or answer 5xx that it has not said to expect.
+"""
 
 from __future__ import annotations
 
@@ -7,140 +11,177 @@ import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from orchestration.ports import free_port
+from orchestration.soak.processes import Installation, Nursery
+from tests.e2e.listening import Listener
+from tests.e2e.onerun import END, MAKE
+from tests.settings import POSTGRES
+from tests.support_needs import CHROMIUM_NAMES
 from tests.support_processes import database_of
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
-BROWSER = ("chromium", "chromium-browser", "google-chrome")
+WHOLE = CHROMIUM_NAMES
+LIGHT = ("chromium-headless-shell", *WHOLE)  # without what a window has: a quarter less of the processor's time
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def environment(folder, **more):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("APFLOW_", "DJANGO_", "PYTEST_"))}
+    return kept | {
+        "APFLOW_DATA_DIR": str(folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL", "APFLOW_BOOTSTRAP": "0",
+        "DJANGO_SETTINGS_MODULE": "apflow_site.settings",
+    } | database_of(folder) | more  # fmt: skip
 
 
-@dataclass
-class Server:
-    """`manage.py up` on a data directory of its own."""
+class Server(Installation):
+    """`manage.py up` on a data directory of its own, and Python on its database."""
 
-    folder: Path
-    port: int = field(default_factory=free_port)
-    password: str = ""
-    process: subprocess.Popen = field(init=False)
+    def __init__(self, folder, nursery, password="", **variables):
+        super().__init__(folder, nursery, environment(folder, **variables))
+        folder.chmod(0o700)
+        self.password = password
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        kept = {
-            key: value for key, value in os.environ.items() if not key.startswith(("APFLOW_", "DJANGO_", "PYTEST_"))
-        }
-        return (
-            kept
-            | {"APFLOW_DATA_DIR": str(self.folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL"}
-            | database_of(self.folder)
-        )
-
-    def up(self) -> None:
+    def up(self):
         """Start, and wait until it answers and runs tasks."""
-        log = self.folder / "up.log"
-        with log.open("ab") as output:
-            command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=output, stderr=output, start_new_session=True
-            )
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200:
-                    break
-        else:
-            raise AssertionError(f"the server did not start:\n{log.read_text()[-3000:]}")
-        found = re.search(r"Password: (\S+)", log.read_text())
+        self.process = self.start("up", "up", "--port", str(self.port))
+        self.wait(self._ready, f"the server on {self.folder}", START_S)
+        assert self.process.code is None, f"the server did not start:\n{self.process.said()}{self.log('up')}"
+        found = re.search(r"Password: (\S+)", self.process.said())
         self.password = found[1] if found else self.password
 
-    def kill(self) -> None:
-        """kill -9, as a power cut would: the process and all that it has started."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(timeout=20)
+    def _ready(self):
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/readyz", timeout=2).status_code == 200 or self.process.code is not None
+        return self.process.code is not None
 
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=20)
-        if self.process.poll() is None:
-            self.kill()
+    def stop(self):
+        """As a supervisor would: what it has written is whole in its file."""
+        self.process.signal(signal.SIGTERM)
+        self.ended(self.process, START_S)
 
-    def run_python(self, code: str) -> None:
+    def run_python(self, code):
         """Run *code* with Django set up, on the server's database."""
-        start = "import django; django.setup()\n"
-        environment = self.environment | {"DJANGO_SETTINGS_MODULE": "apflow_site.settings"}
-        subprocess.run([sys.executable, "-c", start + code], cwd=ROOT, env=environment, check=True, timeout=60)
+        self.asked_python(code)
+
+    def asked_python(self, code):
+        """The same; what *code* prints."""
+        return self.call("tests.e2e.inside:printed", code)
+
+
+def nursery_of(folder):
+    """What all servers are forked from: it would take seconds to start each."""
+    return Nursery(ROOT, folder / "nursery.log", environment(folder))
+
+
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    with nursery_of(tmp_path_factory.mktemp("nursery")) as nursery:
+        yield nursery
+
+
+@pytest.fixture(scope="session")
+def first_start(tmp_path_factory, nursery):
+    """A server that has started once: the data directories of the others are copies of its own, with its password."""
+    with Server(tmp_path_factory.mktemp("first"), nursery) as server:
+        server.up()
+        server.stop()
+        yield server
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("data"))
-    server.folder.chmod(0o700)
-    server.up()
-    yield server
-    server.stop()
+def server(request, tmp_path_factory, nursery):
+    folder, password = tmp_path_factory.mktemp("data"), ""
+    if not POSTGRES:  # there every server has a database of its own, which is made when it starts
+        first = request.getfixturevalue("first_start")
+        shutil.copytree(first.folder, folder, dirs_exist_ok=True)
+        password = first.password
+    with Server(folder, nursery, password) as server:
+        server.up()
+        yield server
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Not for the whole session: while the driver lives, no other test of the process could run an event loop."""
+@contextlib.contextmanager
+def launched(names):
+    """The first browser of *names* that is installed."""
     playwright = pytest.importorskip("playwright.sync_api")
-    playwright.expect.set_options(timeout=20_000)  # milliseconds; on a busy machine five seconds are too few
-    path = next(filter(None, map(shutil.which, BROWSER)), None)
+    playwright.expect.set_options(timeout=30_000)  # milliseconds; a busy machine needs many more than five seconds
+    path = next(filter(None, map(shutil.which, names)), None)
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=path, args=list(ARGUMENTS))
         yield chromium
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """Not for the whole session: while the driver lives, no other test of the process could run an event loop."""
+    with launched(LIGHT) as chromium:
+        yield chromium
+
+
 @pytest.fixture
-def window(browser, server):
-    """Makes pages of people who have signed in; at the end none of them may have complained."""
-    contexts, complaints = [], []
+def run(server):
+    """Starts a run of that name, which goes on until `end` is called; its address."""
 
-    def hear(message):
-        if message.type in {"error", "warning"} and "WebSocket connection" not in message.text:
-            complaints.append(message.text)
+    def begin(name):
+        return f"/runs/{server.asked_python(MAKE % (name, name)).strip()}"
 
-    def open_page(user="admin", password=None):
-        context = browser.new_context(viewport={"width": 1280, "height": 800}, base_url=server.url)
+    return begin
+
+
+@pytest.fixture
+def end(server):
+    """Ends the run that the page shows, as somebody else would."""
+    return lambda page: server.run_python(END % re.search(r"/runs/(\d+)", page.url)[1])
+
+
+@pytest.fixture(scope="module")
+def signed_in():
+    """Cookies of the people who have signed in, by name and password: once for each file."""
+    return {}
+
+
+@pytest.fixture
+def window(browser, server, signed_in):
+    """Makes pages of people who have signed in; at the end none of them may have complained.
+
+    `window.forgive(word)`: complaints with *word* are what the test is about.
+    """
+    contexts, listener = [], Listener()
+
+    def open_page(user="admin", password=None, **options):
+        options = {"viewport": {"width": 1280, "height": 800}, "base_url": server.url} | options
+        cookies = signed_in.get((user, password))
+        context = browser.new_context(**options, storage_state=cookies)
         contexts.append(context)
+        listener.hear(context, script=options.get("java_script_enabled", True))
         page = context.new_page()
-        page.set_default_timeout(20_000)
-        page.on("console", hear)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto("/login/")
-        page.get_by_label("User name").fill(user)
-        page.get_by_label("Password").fill(password or server.password)
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{server.url}/")
+        page.set_default_timeout(30_000)
+        if cookies is None:
+            page.goto("/login/")
+            page.get_by_label("User name").fill(user)
+            page.get_by_label("Password").fill(password or server.password)
+            page.get_by_role("button", name="Sign in").click()
+            page.wait_for_url(f"{server.url}/")
+            signed_in[user, password] = context.storage_state()
+        else:
+            page.goto("/")
         return page
 
-    open_page.complaints = complaints
+    open_page.forgive = listener.forgive
+    open_page.complaints = listener.complaints
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert listener.complaints() == []

@@ -102,6 +102,31 @@ def test_a_thousand_boxes_are_zoomed_and_dragged(window):
     assert page.url.endswith("/graph")  # the drag did not open a task
 
 
+DENSE = """[{"name": "Dense"}] + [
+    {"name": f"t{i}", "parent_id": "Dense", "executor": "simulate", "inputs": {"duration_s": 0 if i else 6},
+     "dependencies": [{"name": f"t{j}"} for j in range(i - 30, i - 27)] if i >= 30 else []} for i in range(230)]"""
+ARROWS = """(paths) => Object.fromEntries(
+  paths.map((path) => [path.dataset.out, path.getAttribute("d").split("M").length - 1]))"""
+
+
+def test_many_arrows_follow_the_news_and_the_pointer(window, server):
+    server.run_python(TREE % DENSE)
+    page = window()
+    url = run_tree(page, "Dense")
+    page.goto(f"{url}/graph")
+    arrows = page.locator("#graph-svg .edge[data-out]")
+    assert page.locator("#graph-svg .edge[data-a]").count() == 0
+    assert sum(arrows.evaluate_all(ARROWS).values()) == 600
+    assert 0 < page.locator("a.box.on").count() < page.locator("a.box").count()  # texts only near the window
+    page.get_by_role("button", name="Fit").click()
+    box(page, "t60").hover()
+    near = page.locator("#graph-svg .edge.near")
+    assert near.get_attribute("d").count("M") == 6
+    expect(page.locator("#live")).to_contain_text("ended, up to date", timeout=60_000)
+    expect(page.locator('a.box:not([data-state="completed"])')).to_have_count(0)
+    assert {out: count for out, count in arrows.evaluate_all(ARROWS).items() if count} == {"met": 600}
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_graph_fits_a_phone(window, theme):
     page = window()

@@ -14,7 +14,7 @@ import pytest
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
-P95_MS = 1500  # loose: the machine is shared; docs/performance.md has the figure
+P95_MS = 5000  # only that news come while much happens; docs/performance.md has the figure
 LOOKS = 8
 
 MAKE_TREE = """
@@ -27,7 +27,7 @@ def add(name, parent, seconds, steps, after=()):
 for group in range(4):
     array.append({"id": f"group {group}", "name": f"group {group}", "parent_id": "root"})
     for number in range(15):
-        add(f"long {group}.{number}", f"group {group}", 16, 60)
+        add(f"long {group}.{number}", f"group {group}", 30, 112)
     for number in range(6):
         add(f"step {group}.{number}", f"group {group}", 1.5, 5, [f"step {group}.{number - 1}"] if number else [])
 tree_from_array(owner=User.objects.get(username="admin"), data=array)

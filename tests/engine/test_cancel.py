@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 
@@ -10,7 +9,17 @@ from orchestration.domain.errors import AlreadyFinished, NotFound
 from orchestration.executors.base import Executor
 from orchestration.models import Attempt, Event, Task
 from orchestration.services.runs import run_cancel, run_start, task_cancel
-from tests.engine.support import DEADLINE_S, EngineThread, ended, kinds, registered, status_of, statuses, until
+from tests.engine.support import (
+    DEADLINE_S,
+    EngineThread,
+    Unstoppable,
+    ended,
+    kinds,
+    registered,
+    status_of,
+    statuses,
+    until,
+)
 from tests.factories import make_tree, make_user, task, task_named
 from tests.support_fold import verify
 
@@ -28,21 +37,6 @@ class Knows(Executor):
 
     async def run(self, ctx):
         return [[d.name, d.status, d.error] for d in ctx.dependencies]
-
-
-class Unstoppable(Executor):
-    """Runs until its gate opens, whatever anybody wants."""
-
-    id = "e_unstoppable"
-    name = "Unstoppable"
-    isolated = False
-    cancelable = False
-    gate = threading.Event()
-
-    async def run(self, ctx):
-        while not self.gate.is_set():
-            await asyncio.sleep(0.01)
-        return "too late"
 
 
 class Hog(Executor):

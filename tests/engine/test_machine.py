@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 # no database of examples (it would live in the working directory), no deadline (other tests may run beside)
 SETTINGS = settings(
-    max_examples=50,
+    max_examples=30,
     stateful_step_count=30,
     deadline=None,
     database=None,

@@ -12,6 +12,7 @@ import pytest
 from orchestration.executors import ExecutionContext, ExecutorError
 from orchestration.executors.http import Http
 
+pytestmark = pytest.mark.ssrf
 CATALOGUE = Path(__file__).parents[1] / "api" / "bad_inputs.json"
 NEED_AN_ANSWER = {"BI-171", "BI-172"}  # redirects: test_http.py has a server for them
 ENTRIES = [

@@ -203,6 +203,31 @@ def test_command_keeps_both_ends_of_a_long_output():
     assert f"{5000 * 10000 + 12 - 2**20} bytes left out" in found["stdout"]
 
 
+@pytest.mark.parametrize(
+    ("limit", "code", "words"),
+    [
+        ({"command_cpu_s": 1}, "while True: pass", "took more than 1 s of the processor (APFLOW_COMMAND_CPU_S)"),
+        ({"command_memory_mb": 200}, "bytearray(300 * 2**20)", "MemoryError"),
+        ({"command_files": 20}, "kept = [open('/dev/null') for _ in range(30)]", "Too many open files"),
+    ],
+)
+@pytest.mark.usefixtures("allowed")
+def test_command_is_held_to_its_limits(settings, limit, code, words):
+    settings.ORCHESTRATION = settings.ORCHESTRATION | limit
+    assert words in str(refused("command", {"argv": [sys.executable, "-c", code]}))
+
+
+@pytest.mark.usefixtures("allowed")
+def test_command_limits_hold_for_what_it_starts_and_can_be_switched_off(settings):
+    ask = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
+    inner = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {ask!r}])"
+    settings.ORCHESTRATION = settings.ORCHESTRATION | {"command_files": 77}
+    assert run("command", {"argv": [sys.executable, "-c", inner]})["stdout"] == "77\n"
+    none = dict.fromkeys(("command_cpu_s", "command_memory_mb", "command_files", "command_processes"), 0)
+    settings.ORCHESTRATION = settings.ORCHESTRATION | none
+    assert run("command", {"argv": [sys.executable, "-c", inner]})["stdout"] != "77\n"
+
+
 # --- outcomes ------------------------------------------------------------------------------------------------------
 
 WORK = Work(1, "a" * 32, 1, 1, "n", "x", {}, {})

@@ -1,130 +1,13 @@
-"""The `http` executor: what it returns, and what it never connects to."""
+"""The `http` executor: what it sends, returns and follows."""
 
-import asyncio
-import gzip
-import ipaddress
+from __future__ import annotations
+
 import json
 import re
-from contextlib import asynccontextmanager
 
 import pytest
 
-from orchestration.executors import ExecutionContext, ExecutorError
-from orchestration.executors.http import Http
-from orchestration.executors.http_guard import AllowList, embedded_addresses, is_public
-
-NAMES = ("public.test", "other.test")
-
-
-class Listener:
-    """A loopback web server that counts connections and answers by path."""
-
-    def __init__(self):
-        self.connections = 0
-        self.requests = []
-        self.port = 0
-
-    async def handle(self, reader, writer):
-        self.connections += 1
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            size = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
-            body = await reader.readexactly(int(size[1])) if size else b""
-            path = head.split(" ")[1]
-            self.requests.append((head, body))
-            await self.answer(path, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
-
-    async def answer(self, path, writer):
-        here = f"http://public.test:{self.port}"
-        redirects = {
-            "/loop": f"{here}/loop",
-            "/relative": "/json",
-            "/other": f"http://other.test:{self.port}/json",
-            "/private": f"http://127.0.0.1:{self.port}/json",
-            "/metadata": "http://169.254.169.254/latest/meta-data/",
-            "/file": "file:///etc/passwd",
-        }
-        if path in redirects:
-            self.send(writer, 302, b"", Location=redirects[path])
-        elif path == "/huge":
-            await self.endless(writer, b"x" * 65536)
-        elif path == "/slow":
-            await self.endless(writer, b"x", 0.05)
-        elif path == "/bomb":
-            self.send(writer, 200, gzip.compress(b"0" * 20_000_000), **{"Content-Encoding": "gzip"})
-        elif path.startswith("/status/"):
-            self.send(writer, int(path[8:]), b"why")
-        elif path == "/bad-json":
-            self.send(writer, 200, b'{"a":NaN}', **{"Content-Type": "application/json"})
-        elif path == "/zipped":
-            self.send(writer, 200, gzip.compress("é".encode()), **{"Content-Encoding": "gzip"})
-        elif path == "/not-zipped":
-            self.send(writer, 200, b"plain", **{"Content-Encoding": "gzip"})
-        elif path == "/bytes":
-            self.send(writer, 200, b"a\0b\xff")
-        else:
-            self.send(writer, 200, b'{"ok":true}', **{"Content-Type": "application/json"})
-        await writer.drain()
-
-    def send(self, writer, status, body, **headers):
-        lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
-        writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
-
-    async def endless(self, writer, chunk, pause=0.0):
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n")
-        while True:
-            writer.write(chunk)
-            await writer.drain()
-            await asyncio.sleep(pause)
-
-
-@asynccontextmanager
-async def listening():
-    listener = Listener()
-    server = await asyncio.start_server(listener.handle, "127.0.0.1")
-    listener.port = server.sockets[0].getsockname()[1]
-    try:
-        yield listener
-    finally:
-        server.close()
-
-
-@pytest.fixture
-def call(settings):
-    """`call(inputs)` -> result, listener; {port} in a URL is the listener's, which may be reached by two names only."""
-
-    def go(inputs, addresses=None, **more):
-        async def main():
-            async with listening() as listener:
-                await asyncio.sleep(0)
-                allow = [f"{name}:{listener.port}" for name in NAMES]
-                ports = [*settings.ORCHESTRATION["http_ports"], str(listener.port)]
-                settings.ORCHESTRATION = settings.ORCHESTRATION | {"http_allow": allow, "http_ports": ports}
-                executor = Http()
-
-                async def resolver(host, port):
-                    found = (addresses or {}).get(host) or (["127.0.0.1"] if host in NAMES else None)
-                    return found or [host] if found or host[0].isdigit() or ":" in host else lookup(host)
-
-                executor.resolver = resolver
-                text = json.loads(json.dumps(inputs).replace("{port}", str(listener.port)))
-                try:
-                    found = await executor.run(ExecutionContext(inputs=text, params={}, idempotency_key="1:a", **more))
-                except ExecutorError as error:
-                    return error, listener
-                return found, listener
-
-        return asyncio.run(main())
-
-    return go
-
-
-def lookup(host):
-    raise OSError(f"unknown host {host}")
+pytestmark = pytest.mark.ssrf
 
 
 def test_a_json_answer(call):
@@ -212,79 +95,6 @@ def test_the_deadline_is_for_the_whole_exchange(call):
 
 
 @pytest.mark.parametrize(
-    "host",
-    [
-        "127.0.0.1",
-        "127.1",
-        "localhost",
-        "2130706433",
-        "0x7f000001",
-        "0.0.0.0",
-        "[::1]",
-        "[::]",
-        "[::ffff:127.0.0.1]",
-        "[64:ff9b::7f00:1]",
-        "[2002:7f00:1::]",
-        "[fe80::1]",
-        "[fd00::1]",
-        "[ff02::1]",
-        "169.254.169.254",
-        "10.0.0.5",
-        "192.168.1.1",
-        "100.64.0.1",
-        "224.0.0.1",
-        "①②⑦.⓪.⓪.①",
-        "intranet.test",
-        "half.test",
-        "public.test.",
-    ],
-)
-def test_no_private_address_is_ever_connected_to(call, host):
-    addresses = {
-        "127.1": ["127.0.0.1"],
-        "localhost": ["::1", "127.0.0.1"],
-        "2130706433": ["127.0.0.1"],
-        "0x7f000001": ["127.0.0.1"],
-        "intranet.test": ["10.0.0.5"],
-        "half.test": ["93.184.216.34", "127.0.0.1"],
-        "public.test": ["127.0.0.1"],
-    }
-    port = ":{port}" if host != "public.test." else ":8000"
-    error, listener = call({"url": f"http://{host}{port}/"}, addresses)
-    assert error.code == "blocked_address"
-    assert "address not allowed" in str(error)
-    assert error.retryable is False
-    assert listener.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("url", "code"),
-    [
-        ("file:///etc/passwd", "invalid_url"),
-        ("gopher://a.test/", "invalid_url"),
-        ("//evil.test/", "invalid_url"),
-        ("http:///x", "invalid_url"),
-        ("http://evil.test\\@127.0.0.1/", "invalid_url"),
-        ("http://user:pw@h.test/", "invalid_url"),
-        ("http://user@h.test/", "invalid_url"),
-        ("http://@h.test/", "invalid_url"),
-        ("http://h.test:99999/", "invalid_url"),
-        ("http://h.te st/", "invalid_url"),
-        ("http://h.test/\r\nX: y", "invalid_url"),
-        ("http://h.test\uff0f.127.0.0.1/", "invalid_url"),
-        ("", "invalid_url"),
-        (None, "invalid_url"),
-        ("http://h.test:22/", "blocked_port"),
-        ("http://unknown.test/", "http_error"),
-    ],
-)
-def test_bad_urls_are_refused(call, url, code):
-    error, listener = call({"url": url})
-    assert error.code == code
-    assert listener.connections == 0
-
-
-@pytest.mark.parametrize(
     ("inputs", "code"),
     [
         ({"headers": {"X": "a\r\nY: b"}}, "invalid_header"),
@@ -311,32 +121,3 @@ def test_proxies_of_the_environment_are_ignored(call, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     assert call({"url": "http://public.test:{port}/json"})[0]["success"] is True
-
-
-def test_an_administrator_can_allow_private_places():
-    allow = AllowList(["10.1.0.0/16", "192.168.0.7", "db.internal:8080", "any.internal", "127.0.0.1:9000"], ["80"])
-    ten, loop = ipaddress.ip_address("10.1.2.3"), ipaddress.ip_address("127.0.0.1")
-    assert allow.allows(ten, "x.test", 80)
-    assert allow.allows(ipaddress.ip_address("::ffff:10.1.2.3"), "x.test", 80)
-    assert not allow.allows(ipaddress.ip_address("10.2.2.3"), "x.test", 80)
-    assert allow.allows(ipaddress.ip_address("192.168.0.7"), "x.test", 80)
-    assert allow.allows(loop, "db.internal", 8080)
-    assert not allow.allows(loop, "db.internal", 80)
-    assert allow.allows(loop, "any.internal", 1)
-    assert allow.allows(loop, "127.0.0.1", 9000)
-    allow.check_port("db.internal", 8080)
-    with pytest.raises(ExecutorError, match="port 8080 is not allowed"):
-        allow.check_port("x.test", 8080)
-
-
-def test_embedding_forms_are_unwrapped():
-    def leads_to(text):
-        return [str(one) for one in embedded_addresses(ipaddress.ip_address(text))]
-
-    assert leads_to("::ffff:1.2.3.4") == ["1.2.3.4"]
-    assert leads_to("64:ff9b::102:304") == ["1.2.3.4"]
-    assert leads_to("2002:102:304::1") == ["1.2.3.4"]
-    assert leads_to("::1.2.3.4") == ["1.2.3.4"]
-    assert "10.0.0.1" in leads_to("2001:0:a00:1::f5ff:fffe")
-    assert is_public(ipaddress.ip_address("2606:4700::1111"))
-    assert not is_public(ipaddress.ip_address("2001:db8::1"))

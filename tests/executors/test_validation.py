@@ -103,10 +103,10 @@ def doubling_references():
     ],
 )
 def test_no_schema_can_hang_the_engine(schema, inputs):
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InputError):
         validate_inputs(having({}), inputs, schema)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(

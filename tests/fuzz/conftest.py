@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
 
 import httpx
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, nursery_of
 
 WAIT_S = 60
 CAST = """
@@ -32,16 +31,11 @@ FAIL = {"name": "fail", "executor": "simulate", "inputs": {"duration_s": 0, "fai
 NOOP = {"name": "quick", "executor": "noop"}
 
 
-@dataclass
 class FuzzServer(Server):
     """A server that lets one person write as often as they like, and waits for no task when it stops."""
 
-    tokens: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def environment(self) -> dict[str, str]:
-        limits = {"APFLOW_API_WRITES_PER_MINUTE": str(10**6), "APFLOW_SHUTDOWN_S": "1"}
-        return super().environment | limits
+    def __init__(self, folder, nursery):
+        super().__init__(folder, nursery, APFLOW_API_WRITES_PER_MINUTE=str(10**6), APFLOW_SHUTDOWN_S="1")
 
     def populate(self) -> None:
         """People, and trees of the operator: completed, archived, failed, at work, cancelled, never run."""
@@ -81,13 +75,16 @@ class FuzzServer(Server):
         raise AssertionError(f"run {run} has not ended")
 
 
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
+    with nursery_of(tmp_path_factory.mktemp("nursery")) as nursery:
+        yield nursery
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    server = FuzzServer(tmp_path_factory.mktemp("data"))
-    server.folder.chmod(0o700)
-    server.up()
-    try:
+def server(tmp_path_factory, nursery):
+    with FuzzServer(tmp_path_factory.mktemp("data"), nursery) as server:
+        server.up()
         server.populate()
         yield server
-    finally:
         server.stop()

@@ -18,7 +18,14 @@ from schemathesis.generation.meta import TestPhase
 ROLE = os.environ["APFLOW_FUZZ_ROLE"]
 EXECUTORS = ("simulate", "noop", "simulate")
 SAFE = ("GET", "HEAD", "OPTIONS")
-VIEWER_WRITES = {"/api/v1/tokens/", "/api/v1/tokens/{token_id}/", "/api/v1/trees/bulk/"}  # bulk: an outcome per tree
+VIEWER_WRITES = {
+    "/api/v1/filters/",
+    "/api/v1/filters/{filter_id}/",
+    "/api/v1/me/",
+    "/api/v1/tokens/",
+    "/api/v1/tokens/{token_id}/",
+    "/api/v1/trees/bulk/",  # an outcome per tree
+}
 END_S = 2.0
 MAX_ADDRESS = 15_000
 
@@ -105,7 +112,7 @@ def before_call(context, case, kwargs):
 
 @schemathesis.check
 def nothing_beyond_the_role(ctx, response, case):
-    """Strangers are refused always, viewers change nothing but their own tokens."""
+    """Strangers are refused always, viewers change nothing but what is their own: tokens, filters, time zone."""
     done = response.status_code < 300
     if ROLE == "stranger" and done:
         raise Failure(operation=case.operation.label, title="A stranger got an answer", message=response.text[:300])

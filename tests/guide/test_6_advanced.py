@@ -12,7 +12,7 @@ from orchestration.manager import TaskManager, create_session
 from orchestration.models import Attempt, Run
 from tests.guide.conftest import CONF, node, times_of
 
-WAIT_S = 10
+WAIT_S = 60.0
 
 
 async def until(condition):
@@ -36,7 +36,7 @@ async def test_task_cancellation(task_manager, workers):
     # ----
     result = await task_manager.cancel_task(task_id=task.id, error_message="User requested cancellation")
     # ----
-    assert result["status"] == "cancelling"  # it is stopped for real, which takes a moment
+    assert result["status"] in ("cancelling", "cancelled")  # it is stopped for real, which takes a moment
     await asyncio.wait_for(running, WAIT_S)
     assert (task.status, task.error) == ("cancelled", "Cancelled by user123: User requested cancellation")
     assert (blocked.status, blocked.blocked_by) == ("pending", task.id)

@@ -23,7 +23,7 @@ from tests.factories import make_user
 from tests.support_processes import database_of
 
 CONF = Conf(async_slots=10, process_slots=2, shutdown_s=0.2, grace_s=0.5)
-WAIT_S = 20
+WAIT_S = 60.0
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ async def test_a_running_tree_is_refused_a_second_time(manager):
     await wait_until_running(task)
     with pytest.raises(AlreadyRunning):
         await manager.distribute_task_tree(TaskTreeNode(task))
-    assert (await manager.cancel_task(task.id))["status"] == "cancelling"
+    assert (await manager.cancel_task(task.id))["status"] in ("cancelling", "cancelled")
     await asyncio.wait_for(running, WAIT_S)
     assert (task.status, task.error) == ("cancelled", "Cancelled by local")
 

@@ -274,7 +274,6 @@ class Machine(RuleBasedStateMachine):
             ).exists(), "a start that is not committed"
         self.best_first(applied.works)
         self.given += applied.works
-        self.check()
 
     def best_first(self, works):
         left = Task.objects.filter(ready_at__isnull=False, run__status="in_progress")

@@ -17,6 +17,7 @@ from orchestration.services.runs import run_cancel, run_start
 from tests.engine.support import EngineThread, status_of, until
 from tests.factories import make_tree, task
 from tests.settings import POSTGRES
+from tests.support_needs import ONLY_ON
 from tests.support_postgres import binaries
 from tests.support_processes import database_of
 
@@ -99,7 +100,7 @@ def test_a_backup_never_overwrites(tmp_path):
         call_command("backup", str(tmp_path / "missing" / "x"))
 
 
-@pytest.mark.skipif(POSTGRES, reason="looks into a file of SQLite; the test above restores a dump")
+@pytest.mark.skipif(POSTGRES, reason=f"{ONLY_ON}SQLite: looks into its file; the test above restores a dump")
 def test_a_backup_is_a_whole_database(tmp_path, capsys):
     make_tree(task("only"))
     call_command("backup", str(tmp_path / "it's ok.sqlite3"))

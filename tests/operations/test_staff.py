@@ -14,14 +14,14 @@ from orchestration.services import audit
 from orchestration.services.runs import run_start
 from tests.api.conftest import Api, with_token
 from tests.dashboard.conftest import signed_in, tree  # noqa: F401  (fixtures)
-from tests.factories import make_user, task_named
+from tests.factories import grant, make_user, task_named
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff(db):
-    return make_user("sam", role="viewer", is_staff=True)
+    return grant(make_user("sam", role="viewer", is_staff=True), "cancel_any")
 
 
 def views():

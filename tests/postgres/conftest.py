@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.support_needs import ONLY_ON
+
 HERE = Path(__file__).parent
-REASON = "shows only on PostgreSQL: manage.py test --postgres tests/postgres"
+REASON = f"{ONLY_ON}PostgreSQL: manage.py test --postgres tests/postgres"
 
 
 def pytest_collection_modifyitems(items):

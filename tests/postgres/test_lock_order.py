@@ -27,7 +27,7 @@ from tests.support_fold import verify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-TREES, STEPS = 6, 120
+TREES, STEPS = 6, 80
 SHAPE = [("a", []), ("b", []), ("c", ["a", "b"]), ("d", ["a"])]
 
 
@@ -186,7 +186,7 @@ def wait_until_somebody_waits(locked):
 
 
 def step_after(met, engine):
-    met.wait(10)
+    met.wait(60)
     return engine.apply([], Slots(0, 4))
 
 

@@ -17,7 +17,7 @@ from tests.rpc.conftest import Rpc, secret_of
 from tests.stream.support import QUICK
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 20.0
+WAIT_S = 60.0
 CHAIN = [
     {"id": "r", "name": "Report", "dependencies": ["b"]},
     {"id": "a", "name": "load", "parent_id": "r", "params": {"executor_id": "simulate"},

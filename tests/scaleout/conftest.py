@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scaleout.support import Site
+from tests.scaleout.support import Site, nursery_of
 from tests.support_postgres import require
 
 
-@pytest.fixture
-def site(tmp_path):
+@pytest.fixture(scope="session")
+def nursery(tmp_path_factory):
     require()
-    with Site(tmp_path) as site:
+    with nursery_of(tmp_path_factory.mktemp("nursery")) as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def site(tmp_path, nursery):
+    with Site(tmp_path, nursery) as site:
         yield site
         site.ask("verify")

@@ -1,21 +1,16 @@
-"""What a person does, in a process of its own on the database under test: a request per line, an answer per line."""
+"""What a person does: the nursery calls it in a process of its own, on the database under test."""
 
 from __future__ import annotations
 
-import json
 import sys
 
-import django
+from django.contrib.auth.models import User
+from django.core.management import call_command
 
-django.setup()
-
-from django.contrib.auth.models import User  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-
-from orchestration.builders.array import tree_from_array  # noqa: E402
-from orchestration.domain.work import Ending, Outcome  # noqa: E402
-from orchestration.services.picking_up import report  # noqa: E402
-from orchestration.services.runs import run_cancel, run_start  # noqa: E402
+from orchestration.builders.array import tree_from_array
+from orchestration.domain.work import Ending, Outcome
+from orchestration.services.picking_up import report
+from orchestration.services.runs import run_cancel, run_start
 
 
 def user():
@@ -38,15 +33,3 @@ def forge(run_id, task_id, attempt):
 
 def verify():
     call_command("verify_log", stdout=sys.stderr)
-
-
-CALLS = {f.__name__: f for f in (start, cancel, forge, verify)}
-
-if __name__ == "__main__":
-    for line in sys.stdin:
-        name, *arguments = json.loads(line)
-        try:
-            answer = {"ok": CALLS[name](*arguments)}
-        except Exception as error:  # noqa: BLE001  told to the test
-            answer = {"error": f"{type(error).__name__}: {error}"}
-        print(json.dumps(answer), flush=True)

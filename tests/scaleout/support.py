@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import httpx
 import psycopg
 
+from orchestration.ports import free_port
+from orchestration.soak.processes import Installation, Nursery
 from tests.support_postgres import shared
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0  # nothing is late on purpose: on a busy machine everything is
 TEMPLATE = "scaleout_template"
-QUICK = {"APFLOW_LEASE_S": "1.5", "APFLOW_HEARTBEAT_S": "0.3", "APFLOW_SWEEP_S": "0.2", "APFLOW_GRACE_S": "0.3"}
+# leases last long enough that two workers of pytest on two cores can renew them
+QUICK = {"APFLOW_LEASE_S": "2.5", "APFLOW_HEARTBEAT_S": "0.3", "APFLOW_SWEEP_S": "0.2", "APFLOW_GRACE_S": "0.3"}
 
 
 def until(condition, what="it", deadline_s=DEADLINE_S):
@@ -31,18 +29,6 @@ def until(condition, what="it", deadline_s=DEADLINE_S):
     return found
 
 
-def template():
-    """A database with all tables, made once per server; new ones are copied from it."""
-    cluster = shared()
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("SELECT pg_advisory_lock(42)")  # the workers of pytest-xdist share the server
-        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [f"{TEMPLATE}_done"]).fetchone():
-            connection.execute(f"CREATE DATABASE {TEMPLATE}")
-            run_manage(cluster.url(TEMPLATE), cluster.folder, "migrate", "-v0")
-            connection.execute(f"CREATE DATABASE {TEMPLATE}_done TEMPLATE {TEMPLATE}")
-    return f"{TEMPLATE}_done"
-
-
 def environment(url, folder, **more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_"))}
     return kept | {
@@ -51,51 +37,56 @@ def environment(url, folder, **more):
     } | more  # fmt: skip
 
 
-def run_manage(url, folder, *arguments):
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=environment(url, folder), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def nursery_of(folder):
+    """What all processes of these tests are forked from: it would take seconds to start each."""
+    return Nursery(ROOT, folder / "nursery.log", environment(shared().url(), folder))
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def template(nursery, folder):
+    """A database with all tables, made once per server; new ones are copied from it."""
+    cluster = shared()
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(42)")  # the workers of pytest-xdist share the server
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [f"{TEMPLATE}_done"]).fetchone():
+            connection.execute(f"CREATE DATABASE {TEMPLATE}")
+            with Installation(folder, nursery, environment(cluster.url(TEMPLATE), folder)) as place:
+                place.run("migrate", "-v0")
+            connection.execute(f"CREATE DATABASE {TEMPLATE}_done TEMPLATE {TEMPLATE}")
+    return f"{TEMPLATE}_done"
 
 
-class Site:
-    """One installation: a database, and the processes that a test starts on it. `with Site(tmp_path) as site:`"""
+def signed_in(url, accept="*/*"):
+    """A client of the pages at *url*, as the person who has started a run of the site."""
+    client = httpx.Client(base_url=url, timeout=60, headers={"Accept": accept})
+    client.get("/login/")
+    token = client.cookies["apflow_csrf"]
+    data = {"username": "ann", "password": "secret words", "csrfmiddlewaretoken": token}
+    page = client.post("/login/", data=data, headers={"Referer": url})
+    assert page.status_code == 302, page.text
+    return client
 
-    def __init__(self, folder, cluster=None, **variables):
-        self.folder = folder
-        self.cluster = cluster  # a server of this test alone, which may be killed
-        self.file = str(folder / "effects")
-        self.variables = QUICK | variables
-        self.processes = []
 
-    def __enter__(self):
+class Site(Installation):
+    """One installation: a database, and the processes that a test starts on it. `with Site(tmp_path, nursery) as site:`
+
+    *cluster*: a server of this test alone, which may be killed. `environment` may be changed before a process starts.
+    """
+
+    def __init__(self, folder, nursery, cluster=None, **variables):
         name = f"so_{os.getpid()}_{time.monotonic_ns()}"
-        if self.cluster is None:
-            source = template()
+        if cluster is None:
+            source = template(nursery, folder)
             shared().execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-            self.url = shared().url(name)
-        else:
-            self.url = self.cluster.new_database(name)
-            run_manage(self.url, self.folder, "migrate", "-v0")
+        self.url = cluster.new_database(name) if cluster else shared().url(name)
+        super().__init__(folder, nursery, environment(self.url, folder, **(QUICK | variables)))
+        self.file = str(self.effects)
+        if cluster:
+            self.run("migrate", "-v0")
         self.rows = psycopg.connect(self.url, autocommit=True)
-        self._driver = self._start([sys.executable, "-m", "tests.scaleout.driver"], stdin=subprocess.PIPE)
-        return self
 
-    def __exit__(self, *_exc):
+    def __exit__(self, *exc):
         self.rows.close()
-        self._driver.stdin.close()
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGCONT)
-                process.kill()
-            process.wait(DEADLINE_S)
-            process.stdout.close()
+        super().__exit__(*exc)
 
     def reconnect(self):
         """After a restart of the server."""
@@ -104,21 +95,9 @@ class Site:
 
     # -- processes -------------------------------------------------------------------------------------------------
 
-    def _start(self, command, name="driver", **options):
-        with (self.folder / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=environment(self.url, self.folder, **self.variables), stdout=subprocess.PIPE,
-                stderr=log, text=True, **options,
-            )  # fmt: skip
-        self.processes.append(process)
-        return process
-
     def manage(self, *arguments, says=""):
-        """A process of manage.py that has begun: it has printed a line that contains *says*."""
-        process = self._start([sys.executable, "manage.py", *arguments], arguments[0])
-        while says and says not in (line := process.stdout.readline()):
-            assert line, (self.folder / f"{arguments[0]}.log").read_text()[-3000:]
-        return process
+        """A process of manage.py that has begun: it has written *says*."""
+        return self.says(self.start(arguments[0], *arguments), says)
 
     def engine(self, *arguments):
         return self.manage("engine", *arguments, says="Engine started")
@@ -135,19 +114,12 @@ class Site:
         self.manage("up", "--no-engine", "--port", str(port), says="Serving")
         return f"http://127.0.0.1:{port}"
 
-    def log(self, name):
-        return (self.folder / f"{name}.log").read_text()
-
     # -- what people do --------------------------------------------------------------------------------------------
 
-    def ask(self, *request):
-        self._driver.stdin.write(json.dumps(request) + "\n")
-        self._driver.stdin.flush()
-        answer = json.loads(self._driver.stdout.readline() or "{}")
-        assert "ok" in answer, answer.get("error") or self.log("driver")
-        return answer["ok"]
+    def ask(self, name, *arguments):
+        return self.call(f"tests.scaleout.driver:{name}", *arguments)
 
-    def start(self, *tasks):
+    def begin(self, *tasks):
         """The id of a run of *tasks*, which lie under a group."""
         root = {"id": "root", "name": "root"}
         return self.ask("start", [root, *({"parent_id": "root", "id": t["name"], **t} for t in tasks)])
@@ -177,19 +149,19 @@ class Site:
     def status(self, run_id):
         return self.one("SELECT status FROM orchestration_run WHERE id = %s", run_id)
 
-    def ended(self, run_id, deadline_s=DEADLINE_S):
+    def run_ended(self, run_id, deadline_s=DEADLINE_S):
         """How the run has ended."""
         until(lambda: self.status(run_id) != "in_progress", f"the end of run {run_id}", deadline_s)
         return self.status(run_id)
 
-    def effects(self, word="did"):
+    def marks(self, word="did"):
         """(name of the task, process) in the order in which tasks did something."""
-        path = Path(self.file)
-        lines = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+        lines = self.effects.read_text().splitlines() if self.effects.exists() else []
+        lines = [line.split() for line in lines]
         return [(name, int(pid)) for what, name, pid, _ in lines if what == word]
 
     def begun(self, name, times=1):
-        until(lambda: [n for n, _ in self.effects("began")].count(name) >= times, f"the start of {name}")
+        until(lambda: [n for n, _ in self.marks("began")].count(name) >= times, f"the start of {name}")
 
     def attempts(self, name):
         """(number, status, worker, error code) of the task's attempts."""

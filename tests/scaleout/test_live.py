@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +12,9 @@ import time
 import httpx
 import pytest
 
-from tests.scaleout.support import ROOT, environment, free_port, until
+from orchestration.ports import free_port
+from tests.scaleout.support import ROOT, environment, signed_in, until
+from tests.support_needs import need, redis_missing
 from tests.support_postgres import new_database, require
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
@@ -25,12 +26,7 @@ class Viewer(threading.Thread):
     def __init__(self, url, run_id):
         super().__init__()
         self.url, self.run_id = url, run_id
-        self.client = httpx.Client(base_url=url, timeout=60, headers={"Accept": "text/event-stream, */*"})
-        self.client.get("/login/")
-        token = self.client.cookies["apflow_csrf"]
-        data = {"username": "ann", "password": "secret words", "csrfmiddlewaretoken": token}
-        page = self.client.post("/login/", data=data, headers={"Referer": url})
-        assert page.status_code == 302, page.text
+        self.client = signed_in(url, accept="text/event-stream, */*")
         self.seen: dict[int, float] = {}
         self.open = threading.Event()
 
@@ -53,16 +49,16 @@ class Viewer(threading.Thread):
 def watching(site, url, run_id):
     viewer = Viewer(url, run_id)
     viewer.start()
-    viewer.open.wait(10)
+    viewer.open.wait(60)
     assert viewer.status == 200
     yield viewer
-    viewer.join(30)
+    viewer.join(120)
     viewer.client.close()
     assert not viewer.is_alive(), "the stream did not end with the run"
 
 
 def run_of_two_seconds(site):
-    return site.start(site.task("first", "so_hold"), *(site.task(f"t{i}", s=0.2, after=["first"]) for i in range(20)))
+    return site.begin(site.task("first", "so_hold"), *(site.task(f"t{i}", s=0.2, after=["first"]) for i in range(20)))
 
 
 def test_without_redis_the_pages_follow_the_event_table(site):
@@ -74,7 +70,7 @@ def test_without_redis_the_pages_follow_the_event_table(site):
     with watching(site, url, run) as viewer:
         since = site.one("SELECT max(seq) FROM orchestration_event WHERE run_id = %s", run)
         site.go()
-        assert site.ended(run) == "completed"
+        assert site.run_ended(run) == "completed"
     late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
     assert max(late) < 1.5
     assert sorted(late)[len(late) // 2] < 0.5
@@ -82,8 +78,7 @@ def test_without_redis_the_pages_follow_the_event_table(site):
 
 @pytest.fixture
 def redis(tmp_path):
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed: apt-get install redis-server")
+    need(redis_missing())
     port = free_port()
     process = subprocess.Popen(
         ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)],
@@ -98,7 +93,7 @@ def redis(tmp_path):
 
 def test_redis_flushed_and_stopped_loses_nothing(site, redis):
     port, process = redis
-    site.variables |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    site.environment |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
     site.engine()
     site.worker("--concurrency", "2")
     url = site.web()
@@ -112,7 +107,7 @@ def test_redis_flushed_and_stopped_loses_nothing(site, redis):
         subprocess.run(["redis-cli", "-p", str(port), "FLUSHALL"], check=True, stdout=subprocess.DEVNULL)
         until(lambda: site.count("orchestration_attempt WHERE status = 'completed'") >= 6, "some work")
         process.kill()
-        assert site.ended(run) == "completed"
+        assert site.run_ended(run) == "completed"
     late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
     assert max(late) < 2
 
@@ -130,11 +125,11 @@ def test_two_web_processes_may_meet_an_empty_database(tmp_path):
     ]  # fmt: skip
     try:
         for port in ports:
-            until(lambda port=port: answers(port), "a page")
+            until(lambda port=port: answers(port), "a page", 180)
     finally:
         for process in started:
             process.terminate()
-        output = "".join(process.communicate(timeout=30)[0] for process in started)
+        output = "".join(process.communicate(timeout=120)[0] for process in started)
     assert [process.returncode for process in started] == [0, 0], output
     assert output.count("First user: admin") == 1
 

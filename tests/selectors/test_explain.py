@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from orchestration.domain.errors import Conflict, Invalid, NotFound
+from orchestration.domain.explain.sentences import Relation
 from orchestration.domain.explain.verdicts import Verdict
-from orchestration.domain.explain.waiting import Relation
 from orchestration.domain.ready_queue import Slots
 from orchestration.domain.states import Status
 from orchestration.domain.work import Ending, Outcome
@@ -18,7 +18,7 @@ from orchestration.models import Worker
 from orchestration.selectors.explain import compare, dry_run_of, explain_run, explain_task
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.transitions import Transitions
-from tests.factories import make_tree, make_user, task, task_named
+from tests.factories import grant, make_tree, make_user, task, task_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,9 +127,10 @@ def live_worker(process=1):
     Worker.objects.create(id="w", **fields)
 
 
-def test_a_ready_task_sees_the_queue_and_only_the_holders_it_may_see(ann):
+def test_a_ready_task_sees_the_queue_and_only_the_holders_it_may_see(ann, settings):
+    settings.ORCHESTRATION = settings.ORCHESTRATION | {"command_enabled": True}
     live_worker()
-    other = make_user("bob")
+    other, ann = grant(make_user("bob"), "use_shell"), grant(ann, "use_shell")
     run_start(user=other, tree_id=make_tree(task("secret", executor="command"), owner=other).pk)
     engine = Engine()
     engine.step()

@@ -18,7 +18,7 @@ from tests.support_fold import verify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-ROUNDS = 200
+ROUNDS = 60  # on each database
 
 
 def race(*functions):
@@ -28,7 +28,7 @@ def race(*functions):
 
     def call(place, function):
         try:
-            barrier.wait(10)
+            barrier.wait(60)
             answers[place] = function()
         except Exception as error:  # noqa: BLE001  the answer is judged by the test
             answers[place] = error
@@ -39,7 +39,7 @@ def race(*functions):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(300)
         assert not thread.is_alive()
     return answers
 
@@ -61,14 +61,16 @@ def completed(work):
 def test_cancel_against_complete_has_one_winner():
     user, tree, only = one_task()
     engine = new_engine()
-    winners = set()
-    for _ in range(ROUNDS):
+    winners, never = set(), threading.Event()
+    for number in range(ROUNDS):
         run = run_start(user=user, tree_id=tree.pk)
         (work,) = engine.apply([], Slots(0, 1)).works
-        cancel, report = race(
-            lambda: task_cancel(user=user, task_id=only.pk, reason="no"),
-            lambda work=work: engine.apply(completed(work), Slots()),
-        )
+
+        def late(work=work, by=number % 5):
+            never.wait(0.003 * by)  # on some databases and machines the engine would always be the first
+            return engine.apply(completed(work), Slots())
+
+        cancel, report = race(lambda: task_cancel(user=user, task_id=only.pk, reason="no"), late)
         assert not isinstance(report, Exception), report
         only.refresh_from_db()
         run.refresh_from_db()

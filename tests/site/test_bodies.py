@@ -7,7 +7,7 @@ import json
 import pytest
 from django.test import Client
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.limits]
 PLAIN = ("/api/v1/trees/", "/api/v1/runs/1/events/", "/hooks/x")
 RPC = ("/apflow", "/apflow/", "/apflow/tasks", "/apflow/system")
 

@@ -7,7 +7,8 @@ from channels.testing import WebsocketCommunicator
 
 from apflow_site.origin import SameOrigin
 
-pytestmark = pytest.mark.django_db  # the socket library closes old connections, in whatever thread it works
+# the socket library closes old connections, in whatever thread it works
+pytestmark = [pytest.mark.django_db, pytest.mark.ws]
 
 
 async def accepting(scope, receive, send):

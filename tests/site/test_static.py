@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.factories import make_tree, make_user, task
+
 STATIC = Path(__file__).resolve().parents[2] / "static"
 SHEET = (STATIC / "dashboard.css").read_bytes()
 
@@ -42,3 +44,17 @@ def test_parts_and_unchanged_files_are_left_alone(client):
         headers={"Accept-Encoding": "gzip", "If-Modified-Since": first["Last-Modified"]},
     )
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.django_db
+def test_large_pages_are_compressed_and_small_ones_are_not(client):
+    user = make_user("ann")
+    tree = make_tree(task("Many", executor=""), *(task(f"task {i}") for i in range(150)), owner=user)
+    client.force_login(user)
+    packed = {"Accept-Encoding": "gzip"}
+    large, small = (client.get(url, headers=packed) for url in (f"/trees/{tree.pk}", "/queue/"))
+    assert large["Content-Encoding"] == "gzip"
+    assert "task 149" in gzip.decompress(large.content).decode()
+    assert len(large.content) < len(client.get(f"/trees/{tree.pk}").content) / 4
+    assert "Content-Encoding" not in small
+    assert "Content-Encoding" not in client.get("/api/v1/schema/", headers=packed)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,18 +17,13 @@ from urllib.request import urlopen
 import pytest
 from django.conf import settings
 
+from orchestration.ports import free_port
 from tests.support_processes import database_of
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S, STOP_S = 60, 30
+START_S, STOP_S = 180, 60
 
 pytestmark = pytest.mark.slow
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def manage(data_dir, *arguments):

@@ -11,7 +11,7 @@ from orchestration.services.runs import run_start
 from tests.factories import make_tree, make_user, task
 
 QUICK = Conf(async_slots=4, shutdown_s=1.0, grace_s=0.5)
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def busy_tree(tasks=25, duration_s=0.04):

@@ -15,7 +15,7 @@ from orchestration import consumers
 from tests.factories import make_user
 from tests.stream.support import WAIT_S, busy_tree, start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ws]
 database = sync_to_async
 
 

@@ -16,11 +16,12 @@ from orchestration import consumers, streams
 from orchestration.domain.states import Kind, Status
 from orchestration.models import TreeShare
 from orchestration.routing import websocket_urlpatterns
+from orchestration.selectors.events import EventPage
 from tests.dashboard.rows import end_run
 from tests.factories import make_tree, make_user
 from tests.stream.support import WAIT_S, busy_tree, run_to_end, start
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ws]
 application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
 database = sync_to_async
 
@@ -154,7 +155,8 @@ async def test_a_reader_that_does_not_read_is_given_up(monkeypatch):
 
 def test_long_events_go_in_frames_of_their_own():
     events = [{"seq": number, "data": {"error": "x" * 100_000}} for number in range(1, 8)]
-    parts = consumers._parts(events)
-    assert [event["seq"] for part in parts for event in json.loads(part.text)["events"]] == list(range(1, 8))
-    assert all(len(part.text) < consumers.MAX_FRAME + 1000 for part in parts)
-    assert [part.seq for part in parts] == [2, 4, 6, 7]
+    frames = streams.Told(EventPage(events, more=False, ended=False)).frames
+    assert [event["seq"] for text, _ in frames for event in json.loads(text)["events"]] == list(range(1, 8))
+    assert all(len(text) < streams.MAX_FRAME + 1000 for text, _ in frames)
+    assert [seq for _, seq in frames] == [2, 4, 6, 7]
+    assert streams.Told(EventPage([], more=False, ended=False)).frames == []

@@ -23,7 +23,7 @@ from tests.dashboard.rows import end_run
 from tests.factories import make_user
 from tests.stream.support import WAIT_S, busy_tree, start
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("closed_connections")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("closed_connections"), pytest.mark.ws]
 database = sync_to_async
 SOON_S = 5.0
 

@@ -20,7 +20,7 @@ from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
 
 pytestmark = pytest.mark.django_db(transaction=True)
-WAIT_S = 10
+WAIT_S = 60.0
 database = sync_to_async
 
 

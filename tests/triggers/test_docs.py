@@ -58,7 +58,7 @@ def test_every_command_works(values):
     assert (str(run.pk), run.started_via) == (found["RUN"], "trigger nightly-build")
 
 
-@pytest.mark.skipif(bool(TOOLS), reason=f"not installed: {', '.join(TOOLS)}")
+@pytest.mark.skipif(bool(TOOLS), reason=f"not installed: apt-get install {' '.join(TOOLS)}")
 @pytest.mark.django_db(transaction=True)
 def test_the_signed_request_works_in_a_shell(live_server, values):
     tree, given = values

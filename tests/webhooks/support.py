@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from orchestration.models import Webhook
 from orchestration.services.webhooks import webhook_create
+from tests.factories import grant
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass
@@ -92,6 +93,7 @@ def allow(settings, *places, **more):
 
 def hook(user, url, *, events=("run.completed", "run.failed"), tree=None, **fields):
     """A webhook and its secret."""
+    grant(user, "http_private")
     webhook, secret = webhook_create(user=user, url=url, events=events, tree_id=tree and tree.pk)
     Webhook.objects.filter(pk=webhook.pk).update(**fields)
     webhook.refresh_from_db()

@@ -11,7 +11,7 @@ from orchestration.services.webhook_secrets import secret_of
 from orchestration.services.webhooks import MAX_WEBHOOKS
 from tests.api.conftest import Api, error_of
 from tests.dashboard.rows import end_run, start
-from tests.factories import make_tree, make_user
+from tests.factories import grant, make_tree, make_user
 from tests.webhooks.support import hook
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ URL = "https://example.com/hook?token=canary"
 
 @pytest.fixture
 def ann():
-    return make_user("ann")
+    return grant(make_user("ann"), "http_private")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from orchestration.services.webhooks import (
 )
 from tests.dashboard.rows import end_run, end_task, start
 from tests.engine.support import EngineThread, ended, until
-from tests.factories import make_tree, make_user, task, task_named
+from tests.factories import grant, make_tree, make_user, task, task_named
 from tests.webhooks.support import allow, hook
 from tests.webhooks.verify import verify
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def ann():
-    return make_user("ann")
+    return grant(make_user("ann"), "http_private")
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, nursery_of
 from tests.engine.support import until
 from tests.webhooks.support import receiving
 
@@ -26,34 +26,38 @@ for number in range(8):
 """
 
 
-class Allowed(Server):
+@pytest.fixture
+def server(tmp_path, receiving_program):
     """A server whose webhooks reach the receiver, and give up on an answer soon."""
+    port = receiving_program.port
+    limits = {
+        "APFLOW_HTTP_ALLOW": f"127.0.0.1:{port}",
+        "APFLOW_HTTP_PORTS": f"80,443,{port}",
+        "APFLOW_WEBHOOK_TIMEOUT_S": "1",
+    }
+    data, nest = tmp_path / "data", tmp_path / "nursery"
+    data.mkdir()
+    nest.mkdir()
+    with nursery_of(nest) as nursery, Server(data, nursery, **limits) as server:
+        yield server
 
-    receiver_port = 0
 
-    @property
-    def environment(self):
-        return super().environment | {
-            "APFLOW_HTTP_ALLOW": f"127.0.0.1:{self.receiver_port}",
-            "APFLOW_HTTP_PORTS": f"80,443,{self.receiver_port}",
-            "APFLOW_WEBHOOK_TIMEOUT_S": "1",
-        }
-
-
-def test_kill_9_loses_no_delivery(tmp_path):
+@pytest.fixture
+def receiving_program():
     with receiving() as receiver:
-        server = Allowed(tmp_path)
-        server.receiver_port = receiver.port
-        server.up()
-        try:
-            server.run_python(PREPARE.format(url=receiver.url))
-            until(lambda: "run.completed" in receiver.events, "the end of a first run")
-            server.kill()
-            told = {got.headers["X-Apflow-Delivery"] for got in receiver.got}
-            server.up()
-            until(lambda: len(seen(receiver)) == 8 * (1 + 1 + 4), "all deliveries", deadline_s=90)
-        finally:
-            server.stop()
+        yield receiver
+
+
+def test_kill_9_loses_no_delivery(server, receiving_program):
+    receiver = receiving_program
+    server.up()
+    server.run_python(PREPARE.format(url=receiver.url))
+    until(lambda: "run.completed" in receiver.events, "the end of a first run")
+    server.kill(server.process)
+    told = {got.headers["X-Apflow-Delivery"] for got in receiver.got}
+    server.up()
+    until(lambda: len(seen(receiver)) == 8 * (1 + 1 + 4), "all deliveries", deadline_s=90)
+    server.stop()
     assert told <= {got.headers["X-Apflow-Delivery"] for got in receiver.got}
     ids = {(got.content["run"]["id"], got.content["seq"]): got.content["id"] for got in receiver.got}
     assert len(set(ids.values())) == len(seen(receiver))  # a repeat has the same id

@@ -6,22 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.authentication import require_scope
-from orchestration.api.base import ApiView, Done
+from orchestration.api.base import ApiView, Done, filter_params
 from orchestration.api.bodies import MAX_IDS, BulkBody
 from orchestration.api.schema import described
 from orchestration.api.shapes import Shape
 from orchestration.builders.archive import tree_archive
-from orchestration.domain.errors import AlreadyFinished, Invalid, OrchestrationError, Problem
+from orchestration.domain.errors import AlreadyFinished, OrchestrationError
 from orchestration.models import Task
 from orchestration.models.token import ADMIN
 from orchestration.selectors import access, api_rows
-from orchestration.selectors.api_lists import GENERAL, page_of, read_query
+from orchestration.selectors.api_lists import page_of, read_query
 from orchestration.selectors.trees import active_run
 from orchestration.services import audit
 from orchestration.services.locking import lock_families
@@ -81,13 +80,7 @@ class TreeBulk(ApiView):
     def _ids(self, asked: dict[str, Any]) -> tuple[list[int], bool]:
         if "ids" in asked:
             return list(dict.fromkeys(asked["ids"])), False
-        params = QueryDict(mutable=True)
-        for name, value in asked["filter"].items():
-            if not isinstance(value, str) or name in GENERAL:
-                raise Invalid(
-                    [Problem(f"filter.{name[:64]}", "expected a filter of trees with a text", "invalid_filter")]
-                )
-            params[name] = value
+        params = filter_params(asked["filter"], "trees")
         params["page_size"] = str(MAX_IDS)
         page = page_of(api_rows.trees(self.request.user), read_query(params, api_rows.TREES), api_rows.TREES)
         return [tree.pk for tree in page.items], page.next is not None

@@ -10,7 +10,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from orchestration.api.base import ApiView, only_known
+from orchestration.api.base import ApiView, Done, only_known
+from orchestration.api.personal_shapes import MeBody
 from orchestration.api.schema import described, page_shape
 from orchestration.api.shapes import ExecutorShape, MeShape, Shape, TaskShape, WorkerShape
 from orchestration.domain.errors import NotFound
@@ -18,8 +19,13 @@ from orchestration.executors.base import Executor
 from orchestration.executors.registry import all_executors, find
 from orchestration.models import ApiToken
 from orchestration.selectors import overview
+from orchestration.selectors.saved import profile_of
+from orchestration.services.saved import profile_save
 
-RESOURCES = ("trees", "tasks", "runs", "executors", "queue", "workers", "tokens", "audit", "me", "compare", "schema")
+RESOURCES = (
+    "trees", "tasks", "runs", "operations", "filters", "executors", "queue", "workers", "tokens", "webhooks", "audit",
+    "me", "compare", "schema",
+)  # fmt: skip
 
 
 class RootShape(Shape):
@@ -71,16 +77,30 @@ class Me(ApiView):
     @described("me", "Who you are and what you may do", MeShape)
     def get(self, request: Request) -> Response:
         only_known(request)
-        user: Any = request.user
-        return Response({
+        return Response(self._data())
+
+    @described("me_update", "Choose the time zone of your pages", MeShape, body=MeBody)
+    def patch(self, request: Request) -> Response:
+        zone = self.body(MeBody)["time_zone"]
+
+        def do() -> Done:
+            profile_save(user=self.user, time_zone=zone)
+            return Done(self._data(), f"user:{self.user.pk}", {"time_zone": zone})
+
+        return self.commit("profile.update", do)
+
+    def _data(self) -> dict[str, Any]:
+        user, token = self.user, self.request.auth
+        return {
             "id": user.pk,
             "username": user.get_username(),
             "roles": sorted(user.groups.values_list("name", flat=True)),
             "is_staff": user.is_staff,
             "may_create": user.has_perm("orchestration.add_tree"),
             "may_run": user.has_perm("orchestration.run_tree"),
-            "scope": request.auth.scope if isinstance(request.auth, ApiToken) else None,
-        })  # fmt: skip
+            "scope": token.scope if isinstance(token, ApiToken) else None,
+            "time_zone": profile_of(user).time_zone,
+        }
 
 
 class Unknown(ApiView):

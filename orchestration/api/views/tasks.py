@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.base import ApiView, Done, if_match, require_match
-from orchestration.api.bodies import PriorityBody, TaskCancelBody, TaskChangeBody
+from orchestration.api.bodies import NoBody, PriorityBody, TaskCancelBody, TaskChangeBody
 from orchestration.api.schema import IF_MATCH, described
 from orchestration.api.shapes import AttemptDetailShape, AttemptShape, TaskDetailShape, TaskShape
 from orchestration.domain.errors import Invalid, NotFound, Problem
@@ -19,6 +19,7 @@ from orchestration.selectors import access, api_rows
 from orchestration.services.locking import lock_tree_of
 from orchestration.services.queue import task_prioritise
 from orchestration.services.runs import task_cancel
+from orchestration.services.transitions_snapshot import link_move
 from orchestration.services.trees import task_update
 
 INT_MAX = 2**31 - 1
@@ -113,6 +114,19 @@ class TaskPriority(ApiView):
             return Done(TaskDetailShape(task_row(fresh)).data, f"task:{task_id}", {"priority": priority})
 
         return self.commit("task.priority", do)
+
+
+class TaskMove(ApiView):
+    @described("task_move", "Let a link show the newest result of its original", TaskDetailShape, body=NoBody)
+    def post(self, request: Request, task_id: UUID) -> Response:
+        access.task_for_read(request.user, task_id)
+        self.body(NoBody)
+
+        def do() -> Done:
+            task = link_move(user=self.user, task_id=task_id)
+            return Done(TaskDetailShape(task_row(task)).data, f"task:{task_id}")
+
+        return self.commit("task.link_move", do)
 
 
 class TaskAttempts(ApiView):

@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from orchestration.api.base import ApiView, Done, if_match, require_match
+from orchestration.api.bodies import NoBody
 from orchestration.api.schema import IF_MATCH, described
 from orchestration.api.webhook_shapes import (
     DeliveryDetailShape,
     DeliveryShape,
     NewWebhookShape,
-    NoBody,
     WebhookBody,
     WebhookChangeBody,
     WebhookShape,
@@ -42,7 +42,7 @@ class WebhookView(ApiView):
             webhook, secret = do()
             secrets.append(secret)
             done = webhook_done(webhook)
-            return Done({**done.data, "secret": ""}, done.target, {}, done.location)  # nosec B105
+            return Done({**done.data, "secret": ""}, done.target, {}, done.location)
 
         response = self.commit(action, made, status=status)
         if secrets:

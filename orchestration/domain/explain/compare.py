@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestration.domain.explain.facts import quoted
-from orchestration.domain.story import duration_words, plural
+from orchestration.domain.story import duration_words
+from orchestration.domain.words import gettext, gettext_noop, ngettext
 
 NOISE_SHARE = 0.2  # a duration that differs by no more than the larger of these two has not changed
 NOISE_S = 0.2
@@ -143,38 +144,62 @@ def _moved(a: Mapping[str, RunTask], b: Mapping[str, RunTask], common: list[str]
     return [key for key in started if key not in kept]
 
 
+_COUNTED: tuple[Callable[[int], str], ...] = (
+    lambda n: ngettext("%(n)s task ended differently", "%(n)s tasks ended differently", n),
+    lambda n: ngettext("%(n)s task had other inputs", "%(n)s tasks had other inputs", n),
+    lambda n: ngettext("%(n)s task gave another result", "%(n)s tasks gave another result", n),
+    lambda n: ngettext("%(n)s task failed with another message", "%(n)s tasks failed with another message", n),
+    lambda n: ngettext("%(n)s task took clearly longer or shorter", "%(n)s tasks took clearly longer or shorter", n),
+    lambda n: ngettext("%(n)s task only in the first run", "%(n)s tasks only in the first run", n),
+    lambda n: ngettext("%(n)s task only in the second run", "%(n)s tasks only in the second run", n),
+)
+
+
 def _summary(
     found: list[TaskDiff], common: int, only_a: list[RunTask], only_b: list[RunTask], first: TaskDiff | None
 ) -> str:
-    parts = [
-        f"{plural(count, 'task')} {words}"
-        for count, words in (
-            (sum(d.status is not None for d in found), "ended differently"),
-            (sum(d.inputs_differ for d in found), "had other inputs"),
-            (sum(d.result_changed and d.status is None for d in found), "gave another result"),
-            (sum(d.error_changed and d.status is None for d in found), "failed with another message"),
-            (sum(d.duration_s is not None for d in found), "took clearly longer or shorter"),
-            (len(only_a), "only in the first run"),
-            (len(only_b), "only in the second run"),
-        )
-        if count
-    ]
+    counts = (
+        sum(d.status is not None for d in found),
+        sum(d.inputs_differ for d in found),
+        sum(d.result_changed and d.status is None for d in found),
+        sum(d.error_changed and d.status is None for d in found),
+        sum(d.duration_s is not None for d in found),
+        len(only_a),
+        len(only_b),
+    )
+    parts = [words(n) % {"n": f"{n:,}"} for words, n in zip(_COUNTED, counts, strict=True) if n]
     if not parts:
-        return f"No differences in {plural(common, 'task')}."
-    where = f" First difference: {_where(first)}." if first else ""
-    return f"{'; '.join(parts)}.{where}"
+        text = ngettext("No differences in %(n)s task.", "No differences in %(n)s tasks.", common)
+        return text % {"n": f"{common:,}"}
+    if first is None:
+        return f"{'; '.join(parts)}."
+    return gettext("%(parts)s. First difference: %(where)s.") % {"parts": "; ".join(parts), "where": _where(first)}
+
+
+_STATES = {
+    "blocked": gettext_noop("blocked"),
+    "cancelled": gettext_noop("cancelled"),
+    "completed": gettext_noop("completed"),
+    "failed": gettext_noop("failed"),
+    "in_progress": gettext_noop("in_progress"),
+    "pending": gettext_noop("pending"),
+}
 
 
 def _where(diff: TaskDiff) -> str:
     name = quoted(diff.name)
     if diff.status:
-        return f"{name} ended {diff.status[1]} instead of {diff.status[0]}"
+        before, after = (gettext(_STATES[state]) if state in _STATES else state for state in diff.status)
+        text = gettext("%(name)s ended %(after)s instead of %(before)s")
+        return text % {"name": name, "after": after, "before": before}
     if diff.inputs_differ:
         keys = (*diff.inputs_changed, *diff.inputs_added, *diff.inputs_removed)
-        return f"{name} had other inputs ({', '.join(quoted(key) for key in keys[:3])}{', …' if len(keys) > 3 else ''})"
+        listed = f"{', '.join(quoted(key) for key in keys[:3])}{', …' if len(keys) > 3 else ''}"
+        return gettext("%(name)s had other inputs (%(keys)s)") % {"name": name, "keys": listed}
     if diff.result_changed:
-        return f"{name} gave another result"
+        return gettext("%(name)s gave another result") % {"name": name}
     if diff.error_changed:
-        return f"{name} failed with another message"
+        return gettext("%(name)s failed with another message") % {"name": name}
     a, b = diff.duration_s or (0.0, 0.0)
-    return f"{name} took {duration_words(b)} instead of {duration_words(a)}"
+    text = gettext("%(name)s took %(after)s instead of %(before)s")
+    return text % {"name": name, "after": duration_words(b), "before": duration_words(a)}

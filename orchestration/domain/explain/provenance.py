@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestration.domain.explain.facts import MAX_NAME, quoted
 from orchestration.domain.merging import DECLARED, DEPENDENCY, OVERRIDE
+from orchestration.domain.words import gettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ def _origin(key: str, entry: Mapping[str, Any], names: Mapping[str, str]) -> Inp
     words = _words(entry, names)
     task = _task(entry) if entry.get("source") == DEPENDENCY else None
     if shadows:
-        words = f"{words}; shadows: {', '.join(shadows)}"
+        words = gettext("%(origin)s; shadows: %(others)s") % {"origin": words, "others": ", ".join(shadows)}
     return InputOrigin(key, words, str(entry.get("source", "")), task or None, shadows)
 
 
@@ -43,12 +44,15 @@ def _task(entry: Mapping[str, Any]) -> str:
 def _words(entry: Mapping[str, Any], names: Mapping[str, str]) -> str:
     source = entry.get("source")
     if source == DECLARED:
-        return "declared"
+        return gettext("declared")
     if source == OVERRIDE:
-        return "override of this run"
+        return gettext("override of this run")
     if source != DEPENDENCY:
-        return "of unknown origin"
+        return gettext("of unknown origin")
     name = names.get(_task(entry))
     path = str(entry.get("path", ""))
     path = path if len(path) <= MAX_NAME else f"{path[: MAX_NAME - 1]}…"
-    return f"from {quoted(name) if name is not None else 'a deleted task'} → result{f'.{path}' if path else ''}"
+    path = f".{path}" if path else ""
+    if name is None:
+        return gettext("from a deleted task → result%(path)s") % {"path": path}
+    return gettext("from %(name)s → result%(path)s") % {"name": quoted(name), "path": path}

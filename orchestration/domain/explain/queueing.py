@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from orchestration.domain.explain.facts import TaskFact, quoted
-from orchestration.domain.story import plural
+from orchestration.domain.words import gettext, ngettext
 
 HOLDERS = 20
+
+Taken = Callable[[int], str]  # how many there are -> how the number of taken ones is said
+
+
+def _process_slots(n: int) -> str:
+    return ngettext("%(used)s of %(total)s process slot taken", "%(used)s of %(total)s process slots taken", n)
+
+
+def _async_slots(n: int) -> str:
+    return ngettext("%(used)s of %(total)s async slot taken", "%(used)s of %(total)s async slots taken", n)
+
+
+def _executor_places(n: int) -> str:
+    return ngettext(
+        "%(used)s of %(total)s place for %(executor)s taken", "%(used)s of %(total)s places for %(executor)s taken", n
+    )
+
+
+def _tree_places(n: int) -> str:
+    return ngettext(
+        "%(used)s of %(total)s place of this tree taken", "%(used)s of %(total)s places of this tree taken", n
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +88,36 @@ class Queue:
 def queue_of(task: TaskFact, slots: Slots) -> Queue:
     """The place of ready *task* among those that need the same slots, or the same place under a limit."""
     own = next((q for q in slots.ready if q.task == task.id), None)
-    total, what, running, rivals = _bound(task, own, slots)
+    total, taken, running, rivals = _bound(task, own, slots)
     before = [q for q in rivals if own and turn(q, slots.ageing_s) < turn(own, slots.ageing_s)]
     higher = sum(own is not None and q.priority < own.priority for q in before)
     holders = sorted(running, key=lambda r: r.since)
-    text = _text(what, total, len(holders), len(before), higher)
+    numbers = {"used": str(len(holders)), "total": f"{total:,}", "executor": quoted(task.executor)}
+    text = gettext("no engine is alive that could take it")
+    if total:
+        text = _text(taken(total) % numbers, len(before), higher)
     return Queue(len(before), higher, total, len(holders), tuple(holders[:HOLDERS]), text)
 
 
-def _bound(
-    task: TaskFact, own: Queued | None, slots: Slots
-) -> tuple[int, tuple[str, str], list[Running], list[Queued]]:
-    """(how many at a time, of what, who runs, who wants to): the limit that is reached, else the slots."""
+def _bound(task: TaskFact, own: Queued | None, slots: Slots) -> tuple[int, Taken, list[Running], list[Queued]]:
+    """(how many at a time, in which words, who runs, who wants to): the limit that is reached, else the slots."""
     limit = slots.executor_limits.get(task.executor)
     same = [r for r in slots.running if r.executor == task.executor]
     if limit is not None and len(same) >= limit:
         rivals = [q for q in slots.ready if q.executor == task.executor]
-        return limit, ("place", f" for {quoted(task.executor)}"), same, rivals
+        return limit, _executor_places, same, rivals
     run = own.run if own else 0
     mates = [r for r in slots.running if r.run == run]
     if own and slots.run_limit and len(mates) >= slots.run_limit:
-        return slots.run_limit, ("place", " of this tree"), mates, [q for q in slots.ready if q.run == run]
+        return slots.run_limit, _tree_places, mates, [q for q in slots.ready if q.run == run]
     total = slots.process if task.isolated else slots.asynchronous
-    kind = ("process slot" if task.isolated else "async slot", "")
     running = [r for r in slots.running if r.isolated == task.isolated]
-    return total, kind, running, [q for q in slots.ready if q.isolated == task.isolated]
+    return (
+        total,
+        _process_slots if task.isolated else _async_slots,
+        running,
+        [q for q in slots.ready if q.isolated == task.isolated],
+    )
 
 
 def turn(queued: Queued, ageing_s: float) -> tuple[Any, ...]:
@@ -100,11 +127,14 @@ def turn(queued: Queued, ageing_s: float) -> tuple[Any, ...]:
     return (queued.priority, queued.ready_at, queued.run, queued.position)
 
 
-def _text(what: tuple[str, str], total: int, used: int, ahead: int, higher: int) -> str:
-    if not total:
-        return "no engine is alive that could take it"
-    held = f"{used} of {plural(total, what[0])}{what[1]} taken"
+def _text(held: str, ahead: int, higher: int) -> str:
     if not ahead:
-        return f"it is next, {held}"
-    because = f", {higher} of them with a higher priority" if higher else ""
-    return f"{plural(ahead, 'task')} ahead{because}, {held}"
+        return gettext("it is next, %(held)s") % {"held": held}
+    text = ngettext("%(n)s task ahead, %(held)s", "%(n)s tasks ahead, %(held)s", ahead)
+    if higher:
+        text = ngettext(
+            "%(n)s task ahead, %(higher)s of them with a higher priority, %(held)s",
+            "%(n)s tasks ahead, %(higher)s of them with a higher priority, %(held)s",
+            ahead,
+        )
+    return text % {"n": f"{ahead:,}", "higher": higher, "held": held}

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from orchestration.domain.explain.facts import EdgeFact, Fate, TaskFact, fate, quoted
 from orchestration.domain.explain.queueing import Queue, Slots
+from orchestration.domain.words import gettext
 
 MAX_CAUSES = 5  # causes for which a remedy is offered
 
@@ -38,7 +39,7 @@ def remedies_for_block(
     by_id = {cause.id: cause for cause in causes}
     last = next((e for e in held[path[-2]] if e.depends_on == path[-1]), None) if len(path) > 1 else None
     if last is not None:
-        label = f"Make the dependency on {quoted(by_id[last.depends_on].name)} optional"
+        label = gettext("Make the dependency on %(name)s optional") % {"name": quoted(by_id[last.depends_on].name)}
         found.append(Remedy(RemedyKind.MAKE_OPTIONAL, last.task, label, last.depends_on))
     return tuple(found)
 
@@ -46,18 +47,20 @@ def remedies_for_block(
 def remedies_for_root(cause: TaskFact, queue: Queue | None, slots: Slots) -> tuple[Remedy, ...]:
     """For a task that waits because of *cause*."""
     if fate(cause) == Fate.IDLE:
-        return (Remedy(RemedyKind.RUN, cause.id, f"Run {quoted(cause.name)}"),)
+        return (Remedy(RemedyKind.RUN, cause.id, gettext("Run %(name)s") % {"name": quoted(cause.name)}),)
     if fate(cause) != Fate.OPEN:
         return ()
     if not slots.process + slots.asynchronous:
-        return (Remedy(RemedyKind.START_ENGINE, cause.id, "Start an engine"),)
+        return (Remedy(RemedyKind.START_ENGINE, cause.id, gettext("Start an engine")),)
     if queue is None or queue.used < queue.total:
         return ()
     hog = next((holder for holder in queue.holders if holder.task is not None), None)
     if hog is None or hog.task is None:
         return ()
-    return (Remedy(RemedyKind.CANCEL, hog.task, f"Cancel {quoted(hog.name)}, which has held a slot longest"),)
+    label = gettext("Cancel %(name)s, which has held a slot longest") % {"name": quoted(hog.name)}
+    return (Remedy(RemedyKind.CANCEL, hog.task, label),)
 
 
 def _rerun(cause: TaskFact) -> Remedy:
-    return Remedy(RemedyKind.RERUN, cause.id, f"Re-execute {quoted(cause.name)} and what follows it")
+    label = gettext("Re-execute %(name)s and what follows it") % {"name": quoted(cause.name)}
+    return Remedy(RemedyKind.RERUN, cause.id, label)

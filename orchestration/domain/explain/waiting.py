@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from orchestration.domain.explain.facts import (
     EdgeFact,
@@ -21,26 +20,12 @@ from orchestration.domain.explain.facts import (
 )
 from orchestration.domain.explain.queueing import Queue, Slots, queue_of
 from orchestration.domain.explain.remedies import Remedy, remedies_for_block, remedies_for_root
+from orchestration.domain.explain.sentences import Relation, does, waits, which
 from orchestration.domain.graph import topological_order
 from orchestration.domain.states import Status
+from orchestration.domain.words import gettext, ngettext
 
 SHOWN = 20  # links of a chain, and of what stands beside it
-
-
-class Relation(StrEnum):
-    """What a task of the chain does; only the first two point to a next one."""
-
-    WAITS_FOR = "waits for"
-    BLOCKED_BY = "blocked by"
-    SLOT = "waits for a slot"
-    BACK_OFF = "waits for its back-off"
-    ENGINE = "waits for the engine"  # nothing holds it back, but no engine has looked yet
-    RUNNING = "running"
-    STOPPING = "stopping"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    NOT_IN_RUN = "not in an active run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,27 +176,11 @@ def _relation(task: TaskFact, held: list[EdgeFact], tasks: Tasks) -> Relation:
     return Relation.SLOT if task.ready_at is not None else Relation.ENGINE
 
 
-_SENTENCES = {
-    Relation.SLOT: "is ready and waits for a slot",
-    Relation.BACK_OFF: "has failed once and waits for its back-off before the next attempt",
-    Relation.ENGINE: "could start: no engine has looked at it yet",
-    Relation.RUNNING: "is running",
-    Relation.STOPPING: "was asked to stop and has not confirmed that yet",
-    Relation.COMPLETED: "has completed",
-    Relation.FAILED: "failed",
-    Relation.CANCELLED: "was cancelled",
-    Relation.NOT_IN_RUN: "is not part of an active run",
-    Relation.BLOCKED_BY: "was blocked, but what blocked it has changed since",
-}
-
-
 def _text(task: TaskFact, relation: Relation, edge: EdgeFact | None, tasks: Tasks) -> str:
     name = quoted(task.name)
     if edge is None:
-        return f"{name} {_SENTENCES[relation]}"
-    kind = "required" if edge.required else "optional"
-    verb = "is blocked by" if relation == Relation.BLOCKED_BY else "waits for"
-    return f"{name} {verb} {quoted(tasks[edge.depends_on].name)} ({kind})"
+        return does(relation, name)
+    return waits(relation, name, quoted(tasks[edge.depends_on].name), required=edge.required)
 
 
 def _since(task: TaskFact, relation: Relation) -> datetime | None:
@@ -224,11 +193,23 @@ def _since(task: TaskFact, relation: Relation) -> datetime | None:
 
 def _headline(first: Link, root: Link, length: int, causes: int, queue: Queue | None) -> str:
     if first.relation == Relation.BLOCKED_BY:
-        more = f" (and {causes - 1} more causes)" if causes > 2 else " (and 1 more cause)" if causes == 2 else ""
-        return f"Will not run in this run: {root.text}{more}."
-    if length == 1:
-        return f"{root.text}{f': {queue.text}' if queue else ''}."
-    steps = f"in the end ({length - 1} steps away) " if length > 2 else ""
+        more = ngettext(" (and %(n)s more cause)", " (and %(n)s more causes)", causes - 1) if causes > 1 else ""
+        return gettext("Will not run in this run: %(cause)s%(more)s.") % {
+            "cause": root.text,
+            "more": more % {"n": causes - 1},
+        }
+    sentence = root.text if length == 1 else _waits_for(root, length - 1)
     return (
-        f"Waits {steps}for {quoted(root.name)}, which {_SENTENCES[root.relation]}{f': {queue.text}' if queue else ''}."
+        gettext("%(sentence)s: %(queue)s.") % {"sentence": sentence, "queue": queue.text} if queue else f"{sentence}."
     )
+
+
+def _waits_for(root: Link, steps: int) -> str:
+    text = gettext("Waits for %(name)s, %(which)s")
+    if steps > 1:
+        text = ngettext(
+            "Waits in the end (%(n)s step away) for %(name)s, %(which)s",
+            "Waits in the end (%(n)s steps away) for %(name)s, %(which)s",
+            steps,
+        )
+    return text % {"n": steps, "name": quoted(root.name), "which": which(root.relation)}

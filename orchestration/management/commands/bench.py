@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
 from argparse import SUPPRESS, ArgumentParser
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 from rich.console import Console
 from rich.table import Table
 
 from orchestration.bench import workloads
-from orchestration.bench.floor_django import floor_of_django
-from orchestration.bench.measure import measure
+from orchestration.bench.idle import measure_idle
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid
-from orchestration.management import bench_workers
-from orchestration.management.first_start import database_prepare
+from orchestration.management import bench_flat, bench_process, bench_workers
 
 KEYS = (
     "workload", "n", "tasks", "tasks_per_s", "step_ms_median", "step_ms_p95", "cpu_s", "peak_mb", "synchronous",
@@ -33,8 +26,9 @@ KEYS = (
 DJANGO_KEYS = ("django_floor_tasks_per_s", "django_floor_step_ms_median")
 PARTS = ("submit_ms", "start_ms", "run_ms", "list_ms")
 MEDIAN = ("tasks_per_s", "step_ms_median", "step_ms_p95", "cpu_s", "peak_mb", "floor_tasks_per_s", *PARTS, *DJANGO_KEYS)
-RUN_TIMEOUT_S = 600
 WORKERS_N = 10_000
+FLAT, IDLE = "flat", "idle"
+WIDTH = 130
 
 
 class Command(BaseCommand):
@@ -42,9 +36,12 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        shapes = "W1 fan-out, W2 chain, W3 layers, W4 fan-in"
-        parser.add_argument("workload", nargs="?", choices=workloads.SHAPES, help=shapes)
-        parser.add_argument("--n", type=int, help="size (default: 1000, of a chain 500, with --scale-out 10000)")
+        shapes = (
+            "W1 fan-out, W2 chain, W3 layers, W4 fan-in; flat: W3 from 100 to 100,000 tasks; idle: a server at rest"
+        )
+        parser.add_argument("workload", nargs="?", choices=[*workloads.SHAPES, FLAT, IDLE], help=shapes)
+        sizes = "size (default: 1000, of a chain 500, of flat 100000, with --scale-out 10000)"
+        parser.add_argument("--n", type=int, help=sizes)
         parser.add_argument("--runs", type=int, default=3, help="repetitions; medians are shown (default: %(default)s)")
         parser.add_argument("--synchronous", choices=["FULL", "NORMAL"], default="FULL", help="default: %(default)s")
         parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -53,6 +50,8 @@ class Command(BaseCommand):
         parser.add_argument("--workers", default="1,2,4", help="with --scale-out: how many (default: %(default)s)")
         parser.add_argument("--concurrency", type=int, default=32, help="of each worker (default: %(default)s)")
         parser.add_argument("--task-ms", type=float, default=0.0, help="what a task waits (default: %(default)s)")
+        parser.add_argument("--seconds", type=float, default=60.0, help="of idle (default: %(default)s)")
+        parser.add_argument("--trees", type=int, default=1, help="so many at once (default: %(default)s)")
         parser.add_argument("--inside", help=SUPPRESS)  # the folder: measure once, in this process
 
     def handle(self, *, workload: str | None, n: int | None, inside: str | None, **options: Any) -> None:
@@ -60,86 +59,71 @@ class Command(BaseCommand):
             self._scale_out({**options, "n": n or WORKERS_N}, inside)
             return
         if workload is None:
-            raise CommandError("name a workload (W1, W2, W3, W4), or use --scale-out", returncode=2)
-        size = workloads.DEFAULT_N[workload] if n is None else n
-        _check(workload, size, options["runs"])
+            raise CommandError("name a workload (W1, W2, W3, W4, flat, idle), or use --scale-out", returncode=2)
+        if workload == IDLE:
+            self._say(measure_idle(options["seconds"]), bench_flat.idle_table, as_json=options["json"])
+        elif workload == FLAT:
+            rows = bench_flat.measure_flat(n or bench_flat.MOST, options["synchronous"])
+            self._say(rows, bench_flat.table, as_json=options["json"])
+            _judge(rows)
+        else:
+            size = workloads.DEFAULT_N[workload] if n is None else n
+            _check(workload, size, options)
+            self._workload(workload, size, inside, options)
+
+    def _workload(self, workload: str, n: int, inside: str | None, options: dict[str, Any]) -> None:
         if inside is not None:
-            self.stdout.write(json.dumps(_inside(workload, size, Path(inside), options["compare_django"])))
+            folder = Path(inside)
+            figures = bench_process.inside(workload, n, folder, options["trees"], django=options["compare_django"])
+            self.stdout.write(json.dumps(figures))
             return
-        measured = [_once(workload, size, options) for _ in range(options["runs"])]
-        figures = _medians(measured)
+        how = {"synchronous": options["synchronous"], "trees": options["trees"], "django": options["compare_django"]}
+        figures = _medians([bench_process.measured(workload, n, **how) for _ in range(options["runs"])])
         if options["json"]:
             keys = KEYS + DJANGO_KEYS if options["compare_django"] else KEYS
             self.stdout.write(json.dumps({key: figures[key] for key in keys}))
         else:
-            console = Console(highlight=False)
-            with console.capture() as captured:
-                console.print(_table(figures, options["runs"]))
-            self.stdout.write(captured.get())
-        if figures["order_violations"] or not figures["stored_ok"]:
-            raise CommandError("the stored results are not what they should be: see order_violations and stored_ok")
+            self._print(_table(figures, options["runs"]))
+        _judge([figures])
+
+    def _say(self, figures: Any, table: Callable[[Any], Table], *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(figures))
+        else:
+            self._print(table(figures))
+
+    def _print(self, table: Table) -> None:
+        console = Console(highlight=False, width=WIDTH)
+        with console.capture() as captured:
+            console.print(table)
+        self.stdout.write(captured.get())
 
     def _scale_out(self, options: dict[str, Any], inside: str | None) -> None:
         counts = bench_workers.counts_of(options["workers"])
         if inside is not None:
-            self.stdout.write(json.dumps(bench_workers.inside(counts[0], options)))
+            self.stdout.write(json.dumps(bench_workers.inside(counts[0], inside, options)))
             return
         rows = bench_workers.measure_all(counts, options)
-        if options["json"]:
-            self.stdout.write(json.dumps(rows))
-        else:
-            console = Console(highlight=False, width=130)
-            with console.capture() as captured:
-                console.print(bench_workers.table(rows))
-            self.stdout.write(captured.get())
+        self._say(rows, bench_workers.table, as_json=options["json"])
         if any(row["inversions"] or not row["each_done_once"] for row in rows):
             raise CommandError("tasks were not done once, or not in the order of their priorities")
 
 
-def _check(name: str, n: int, runs: int) -> None:
+def _judge(rows: Sequence[dict[str, Any]]) -> None:
+    if any(row["order_violations"] or not row["stored_ok"] for row in rows):
+        raise CommandError("the stored results are not what they should be: see order_violations and stored_ok")
+
+
+def _check(name: str, n: int, options: dict[str, Any]) -> None:
     try:
         tasks = workloads.workload(name, n).tasks
     except Invalid as error:
         raise CommandError(f"--n: {error.problems[0].message}", returncode=2) from None
     if tasks > conf().max_tasks:
         raise CommandError(f"--n: {tasks} tasks, but a tree has at most {conf().max_tasks}", returncode=2)
-    if runs < 1:
-        raise CommandError("--runs: must be at least 1", returncode=2)
-
-
-def _once(name: str, n: int, options: dict[str, Any]) -> dict[str, Any]:
-    """Measure in a new process, which inherits nothing: neither a person's settings nor what this process has done."""
-    with tempfile.TemporaryDirectory(prefix="apflow-bench-") as folder:
-        command = [sys.executable, "-m", "django", "bench", name, "--n", str(n), "--inside", folder]
-        command += ["--compare-django"] if options["compare_django"] else []
-        environment = {
-            "DJANGO_SETTINGS_MODULE": "apflow_site.settings",
-            "APFLOW_DATA_DIR": folder,
-            "APFLOW_SQLITE_SYNCHRONOUS": options["synchronous"],
-        }
-        done = subprocess.run(
-            command,
-            cwd=settings.BASE_DIR,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
-    if done.returncode:
-        raise CommandError(f"the measured process failed:\n{done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
-
-
-def _inside(name: str, n: int, folder: Path, compare_django: bool) -> dict[str, Any]:
-    if folder.resolve() != settings.DATA_DIR or Path(connection.settings_dict["NAME"]).exists():
-        raise CommandError("--inside needs a new folder that is APFLOW_DATA_DIR too")
-    database_prepare()
-    user = User.objects.create_superuser("bench", password=None)
-    work = workloads.workload(name, n)
-    figures = measure(work, user)
-    return figures | (floor_of_django(work) if compare_django else {})
+    for option in ("runs", "trees"):
+        if options[option] < 1:
+            raise CommandError(f"--{option}: must be at least 1", returncode=2)
 
 
 def _medians(measured: list[dict[str, Any]]) -> dict[str, Any]:

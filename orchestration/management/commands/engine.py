@@ -6,6 +6,7 @@ import asyncio
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand
 from django.db import connection
 
@@ -17,7 +18,7 @@ from orchestration.management.processes import check_tables, only_on_postgresql
 
 class Command(BaseCommand):
     help = "Decide what runs, and hand it out to worker processes (PostgreSQL). A second one stands by."
-    requires_system_checks: list[str] = []
+    requires_system_checks = [Tags.security]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--here", action="store_true", help="run the tasks in this process, too: needs no workers")

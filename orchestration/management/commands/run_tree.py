@@ -17,6 +17,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
@@ -39,7 +40,7 @@ MAX_PROBLEMS, MAX_TEXT = 20, 500
 
 class Command(BaseCommand):
     help = "Store the tree that a JSON or YAML file describes and run it. Exit codes: 0 completed, 1 not, 2 bad file."
-    requires_system_checks: list[str] = []
+    requires_system_checks = [Tags.security]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="an array of tasks, as JSON or YAML")

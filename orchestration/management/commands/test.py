@@ -1,4 +1,4 @@
-"""`manage.py test`: pytest, with any of its arguments; `--postgres` runs it on PostgreSQL."""
+"""`manage.py test`: pytest, with any of its arguments, on all cores; `--postgres` runs it on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from orchestration.management.spread import parallel
+
 POSTGRES = "--postgres"
 
 
 class Command(BaseCommand):
     help = (
         "Run the tests with pytest; everything after `test` goes to it, such as -k, -m, -x or a path. "
-        "--postgres: on a PostgreSQL server that is made for them, instead of SQLite."
+        "--postgres: on a PostgreSQL server that is made for them, instead of SQLite. "
+        "Several files are spread over processes; -n 0 keeps them in one."
     )
     requires_system_checks: list[str] = []
 
@@ -25,5 +28,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: str, **options: Any) -> int:  # type: ignore[override]
         given = ["--ds=tests.settings_postgres" if arg == POSTGRES else arg for arg in args]
-        command = [sys.executable, "-m", "pytest", *given]
+        command = [sys.executable, "-m", "pytest", *parallel(given, settings.BASE_DIR), *given]
         return subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode

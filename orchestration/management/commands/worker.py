@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
@@ -19,7 +20,7 @@ from orchestration.management.processes import check_tables, only_on_postgresql
 
 class Command(BaseCommand):
     help = "Run tasks that an engine hands out (PostgreSQL). Start as many as you like, on any number of machines."
-    requires_system_checks: list[str] = []
+    requires_system_checks = [Tags.security]
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         settings = conf()

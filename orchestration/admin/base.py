@@ -1,26 +1,37 @@
-"""The admin site: for looking, for sharing trees and for labels. States are written by the engine alone."""
+"""What all pages of the admin site have in common: an audit log, and no way to write what services write."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
-from orchestration.models import Attempt, Dependency, Event, Run, Task, Tree, TreeShare, Worker
+from orchestration.models import (
+    Attempt,
+    Event,
+    Run,
+    Task,
+    Tree,
+    TreeDraft,
+    TreeShare,
+    Trigger,
+    Webhook,
+    WebhookDelivery,
+)
 from orchestration.selectors import access
 from orchestration.services import audit
 
 if TYPE_CHECKING:  # the classes are generic only in the type stubs
     ModelAdmin = admin.ModelAdmin[Any]
     TabularInline = admin.TabularInline[Any, Any]
-    DjangoUserAdmin = UserAdmin[Any]
 else:
     ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
-    DjangoUserAdmin = UserAdmin
 
+if apps.is_installed("procrastinate.contrib.django"):  # its rows are the engine's: nothing to look at or to retry
+    admin.site.unregister([m for m in apps.get_app_config("procrastinate").get_models() if admin.site.is_registered(m)])
 admin.site.site_header = "apflow administration"
 admin.site.site_title = "apflow"
 admin.site.index_title = "Users, shares and records"
@@ -60,7 +71,9 @@ def _tree_of(found: Any) -> Tree | None:
         found = found.task
     if isinstance(found, Event):
         found = found.run
-    if isinstance(found, Task | Run | TreeShare):
+    if isinstance(found, WebhookDelivery):
+        return Tree.objects.filter(pk=found.tree_id).first() if found.tree_id is not None else None
+    if isinstance(found, Task | Run | TreeShare | Trigger | Webhook | TreeDraft):
         found = found.tree
     return found if isinstance(found, Tree) else None
 
@@ -103,119 +116,3 @@ class ReadOnlyAdmin(AuditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class DependencyInline(TabularInline):
-    """What a task waits for."""
-
-    model = Dependency
-    fk_name = "task"
-    fields = readonly_fields = ("depends_on", "required", "position", "map", "as_key")
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ShareInline(TabularInline):
-    """Who else sees or runs a tree."""
-
-    model = TreeShare
-    autocomplete_fields = ("user",)
-    extra = 0
-
-
-admin.site.unregister([User, Group])
-
-
-@admin.register(User)
-class AuditedUserAdmin(AuditedAdmin, DjangoUserAdmin):
-    """Django's own, with audit entries."""
-
-
-@admin.register(Group)
-class AuditedGroupAdmin(AuditedAdmin, GroupAdmin):
-    """Django's own, with audit entries."""
-
-
-@admin.register(Tree)
-class TreeAdmin(AuditedAdmin):
-    """Only labels and shares can be changed."""
-
-    list_display = ("name", "owner", "task_count", "run_count", "origin_type", "archived_at", "updated_at")
-    list_filter = ("origin_type", ("archived_at", admin.EmptyFieldListFilter))
-    list_select_related = ("owner",)
-    list_per_page = 50
-    search_fields = ("name", "owner__username")
-    inlines = (ShareInline,)
-    readonly_fields = (
-        "name", "owner", "origin_type", "original", "task_count", "run_count", "version", "archived_at", "created_at",
-        "updated_at",
-    )  # fmt: skip
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # the dashboard's delete checks links and active runs
-
-
-@admin.register(TreeShare)
-class TreeShareAdmin(AuditedAdmin):
-    list_display = ("tree", "user", "right")
-    list_filter = ("right",)
-    list_select_related = ("tree", "user")
-    autocomplete_fields = ("tree", "user")
-    search_fields = ("tree__name", "user__username")
-
-
-@admin.register(Task)
-class TaskAdmin(ReadOnlyAdmin):
-    list_display = ("name", "tree", "status", "executor", "priority", "attempt", "started_at", "completed_at")
-    list_filter = ("status", "priority", "executor", "origin_type")
-    list_select_related = ("tree",)
-    search_fields = ("name", "=id")
-    inlines = (DependencyInline,)
-
-
-@admin.register(Run)
-class RunAdmin(ReadOnlyAdmin):
-    list_display = ("tree", "number", "status", "mode", "total", "completed", "failed", "started_by", "started_at")
-    list_filter = ("status", "mode")
-    list_select_related = ("tree", "started_by")
-    search_fields = ("tree__name",)
-    date_hierarchy = "started_at"
-
-
-@admin.register(Attempt)
-class AttemptAdmin(ReadOnlyAdmin):
-    list_display = ("task", "number", "run", "status", "error_code", "worker", "started_at", "completed_at")
-    list_filter = ("status", "error_code", "executor")
-    list_select_related = ("task", "run")
-    search_fields = ("task__name", "worker")
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnlyAdmin):
-    list_display = ("run", "seq", "kind", "task_id", "attempt", "at")
-    list_filter = ("kind",)
-    list_select_related = ("run",)
-    search_fields = ("=run__id", "=task_id")
-
-
-@admin.register(Worker)
-class WorkerAdmin(ReadOnlyAdmin):
-    list_display = (
-        "id",
-        "kind",
-        "host",
-        "pid",
-        "process_slots",
-        "async_slots",
-        "started_at",
-        "heartbeat_at",
-        "stopped_at",
-    )
-    list_filter = (("stopped_at", admin.EmptyFieldListFilter),)
-    search_fields = ("host",)

@@ -1,0 +1,70 @@
+"""SQL handed to the database's driver as it is: for statements that run thousands of times a second.
+
+On SQLite, Django's cursor rewrites the places of each statement and wraps each call: that takes longer than SQLite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import batched, chain
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+
+ROWS_PER_STATEMENT = 25  # a statement costs as much as several rows: guards make the database prepare to undo it
+
+
+def native(statement: str) -> str:
+    """*statement* ("%s" for each value, no other "%") as the driver takes it. Once per process: for constants."""
+    return statement.replace("%s", "?") if connection.vendor == "sqlite" else statement
+
+
+def data_version() -> tuple[object, int] | None:
+    """Something that is another once any other connection has committed to the same SQLite file; it costs no look into
+    tables. None on PostgreSQL, which has nothing like it. It does not tell of this connection's own commits. The
+    driver's connection is a part of it: numbers of two connections, such as those before and after a failure, may be
+    equal by chance."""
+    if connection.vendor != "sqlite":
+        return None
+    with driver_cursor() as cursor:
+        return connection.connection, int(cursor.execute("PRAGMA data_version").fetchone()[0])
+
+
+class driver_cursor:  # used like a function; a generator would cost as much as a small statement
+    """A cursor for `native` statements, inside the caller's transaction. Errors are Django's.
+
+    PostgreSQL's driver takes statements as Django writes them, so there the cursor is Django's own; and so it is for
+    whoever asks to see each statement (`connection.execute_wrapper`).
+    """
+
+    __slots__ = ("_leave",)
+
+    def __enter__(self) -> Any:
+        here = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` finds it anew
+        if here.vendor != "sqlite" or here.execute_wrappers:
+            cursor = here.cursor()
+            self._leave = cursor.__exit__
+            return cursor.__enter__()
+        if here.connection is None:
+            here.ensure_connection()
+        self._leave = here.wrap_database_errors.__exit__  # has nothing to do when it is entered
+        return here.connection.cursor()
+
+    def __exit__(self, *failure: Any) -> None:
+        self._leave(*failure)
+
+
+class Insert:
+    """An INSERT of any number of rows by *head* ("INSERT ... VALUES ") and *places* ("(%s, ...)" of one row)."""
+
+    def __init__(self, head: str, places: str) -> None:
+        self._of = [native(head + ", ".join([places] * count)) for count in range(ROWS_PER_STATEMENT + 1)]
+
+    def run(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Store *rows*, up to 25 to a statement. *cursor*: a `driver_cursor`."""
+        many = len(rows) - len(rows) % ROWS_PER_STATEMENT
+        if many:
+            blocks = batched(rows[:many], ROWS_PER_STATEMENT)
+            cursor.executemany(self._of[-1], [tuple(chain(*block)) for block in blocks])
+        if rest := rows[many:]:
+            cursor.execute(self._of[len(rest)], tuple(chain(*rest)))

@@ -1,0 +1,47 @@
+"""What these tests do inside an installation, called by its nursery."""
+
+from __future__ import annotations
+
+import os
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from orchestration.builders.bulk import work_off
+from orchestration.domain.operations import Bulk, Kind
+from orchestration.domain.states import Kind as EventKind
+from orchestration.models import Run, Tree
+from orchestration.selectors.bulk import bulk_preview
+from orchestration.services.bulk import operation_create
+from orchestration.services.transitions_verbs import note
+from orchestration.soak.inside import NAME
+
+
+def session(name: str = NAME) -> str:
+    """The session cookie of a user, who is made if there is none of that name."""
+    user = User.objects.filter(username=name).first() or User.objects.create_superuser(name, password=None)
+    client = Client()
+    client.force_login(user)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def sessions(count: int) -> list[str]:
+    return [session(f"u{number}") for number in range(count)]
+
+
+def fatten(run_id: int, count: int, size: int) -> int:
+    """The run's number of events, after *count* were added that have *size* characters each."""
+    for _ in range(count):
+        note(run_id, EventKind.LATE_RESULT, {"ending": "completed", "error": "x" * size})
+    return Run.objects.get(pk=run_id).seq
+
+
+def run_all(tree_ids: list[int]) -> int:
+    """How many bulk operations were worked off here, after one was made that runs these trees (none: no new one)."""
+    if tree_ids:
+        user = User.objects.get(username=NAME)
+        chosen = Tree.objects.filter(pk__in=tree_ids)
+        found = bulk_preview(user=user, kind=Kind.TREES, action=Bulk.RUN, chosen=chosen)
+        operation_create(user=user, kind=Kind.TREES, action=Bulk.RUN, found=found)
+    return work_off(f"worker {os.getpid()}")

@@ -1,0 +1,46 @@
+"""Sessions end: after 12 idle hours, and seven days after the sign-in however busy they are."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from apflow_site.sessions import SINCE
+from tests.factories import make_user
+
+pytestmark = pytest.mark.django_db
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def page():
+    client = Client()
+    client.force_login(make_user("ann"))
+    return client
+
+
+def signed_in_since(page, seconds):
+    session = page.session
+    session[SINCE] = int(time.time()) - seconds
+    session.save()
+
+
+def test_a_session_lives_twelve_idle_hours(page):
+    assert page.get("/me").status_code == 200
+    left = Session.objects.get().expire_date - timezone.now()
+    assert timedelta(hours=11, minutes=59) < left <= timedelta(hours=12)
+
+
+def test_and_never_longer_than_seven_days(page):
+    signed_in_since(page, 7 * DAY - 600)
+    assert page.get("/me").status_code == 200
+    assert Session.objects.get().expire_date - timezone.now() <= timedelta(seconds=600)
+    signed_in_since(page, 7 * DAY + 1)
+    answer = page.get("/me")
+    assert (answer.status_code, answer["Location"][:7]) == (302, "/login/")
+    assert page.get("/api/v1/me/").status_code == 401
