@@ -129,10 +129,10 @@ class Courier(threading.Thread):
                     failpoint("worker.pick_up")
             failpoint("worker.committed")
             self._account(told, mine, picked)
-            delivery = Delivery(works=picked.works)
-            self._keep(delivery, started)
-            if delivery.works or delivery.stops:
-                self._deliver(delivery)
+            if picked.works:  # before anything else can fail: they count as held, and nobody would begin them
+                self._deliver(Delivery(works=picked.works))
+            if stops := self._keep(started):
+                self._deliver(Delivery(stops=stops))
         self._failures = 0
 
     def _free_after(self, outcomes: list[Outcome]) -> Slots:
@@ -167,8 +167,8 @@ class Courier(threading.Thread):
                 text = "stopped before it began"
                 self._outcomes.append(Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED, error=text))
 
-    def _keep(self, delivery: Delivery, now: float) -> None:
-        """What is due: leases, sign of life, a look at the rows of what is held."""
+    def _keep(self, now: float) -> set[Key]:
+        """What is due: leases, sign of life, a look at the rows of what is held. What is to be stopped."""
         if now >= self._renew_at:
             if self._held:
                 picking_up.renew(self._worker, self._conf.lease_s)
@@ -181,11 +181,12 @@ class Courier(threading.Thread):
         if now >= self._look_at:
             self._look_at = now + CHECK_S
             if self._held or self._told or self._failures:
-                self._compare(delivery, picking_up.standing(self._worker))
+                return self._compare(picking_up.standing(self._worker))
+        return set()
 
-    def _compare(self, delivery: Delivery, rows: picking_up.Standing) -> None:
-        """What the rows say with what is held here."""
-        delivery.stops = (rows.stopping & self._held.keys()) | (self._held.keys() - rows.held)
+    def _compare(self, rows: picking_up.Standing) -> set[Key]:
+        """What the rows say with what is held here: what is to be stopped."""
+        stops = (rows.stopping & self._held.keys()) | (self._held.keys() - rows.held.keys())
         self._told &= rows.held.keys()
         text = "given back: its start was not confirmed"
         with self._condition:
@@ -195,6 +196,7 @@ class Courier(threading.Thread):
                 run_id = rows.held[task_id, number]
                 lost = Outcome(run_id, task_id, number, Ending.RELEASED, error=text, error_code=RELEASED)
                 self._outcomes.append(lost)
+        return stops
 
     def _pause_after(self, error: Exception | None) -> None:
         if error is not None:
@@ -202,6 +204,7 @@ class Courier(threading.Thread):
         connection.close()
         pause = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
+        self._look_at = 0.0  # what a commit whose answer got lost has picked up must not wait for its lease to run out
         with self._condition:
             self._condition.wait(pause)
             self._poked = True

@@ -56,6 +56,27 @@ def test_workers(place, action):
     assert (engine.code, worker.code) == (None, None)
 
 
+@pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: has worker processes")
+def test_a_worker_begins_what_it_holds_though_its_sign_of_life_fails(make):
+    """It had renewed the lease of what nobody had begun, for ever."""
+    place = make(APFLOW_HEARTBEAT_S="0.05")
+    place.engine()
+    worker = place.worker({"worker.renew": "raise@1"})
+    assert place.run_ended(place.begin(place.task("a", s=0.5)), 40) == "completed"
+    assert "failpoint worker.renew" in place.log(worker.name)
+    place.right(once=["a"])
+
+
+@pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: has worker processes")
+def test_what_a_lost_answer_had_picked_up_does_not_wait_for_its_lease(make):
+    place = make(APFLOW_LEASE_S="600")
+    place.engine()
+    worker = place.worker({"worker.pick_up": "commit_then_raise@1"})
+    assert place.run_ended(place.begin(place.task("a")), 40) == "completed"
+    assert "failpoint worker.pick_up" in place.log(worker.name)
+    place.right(once=["a"])
+
+
 def test_person_who_is_told_that_it_failed(place):
     """Asked again, the second run is refused: the first one was started after all."""
     tasks = [{"id": "root", "name": "root"}, place.task("a")]
