@@ -22,6 +22,9 @@ FLICKER = """() => {
   new MutationObserver(() => window.badges.push(live.dataset.live)).observe(live, { attributes: true });
 }"""
 
+# and what it has put off until its script was read is done
+IS_THERE = "new Promise((resolve) => setTimeout(() => resolve(Boolean(window.htmx))))"
+
 
 @pytest.fixture
 def proxy(server):
@@ -42,6 +45,18 @@ def test_title_icon_and_badge_follow_the_run(window, run, end):
     expect(badge(page)).to_have_text(re.compile(r"^ended, up to date · #\d+$"))
     expect(page).to_have_title(re.compile("^Cancelled: Follow #1"))
     icon(page, "cancelled")
+
+
+def test_the_page_becomes_live_however_late_its_scripts_come(window, run):
+    """htmx had looked at the page as soon as it was there, be its extension for sockets there or not."""
+    page, held = window(), []
+    page.route(re.compile(r"hx-ws\.min\."), lambda route: held.append(route))
+    page.goto(run("Late"), wait_until="commit")
+    deadline = time.monotonic() + 30
+    while not (page.evaluate(IS_THERE) and held):
+        assert time.monotonic() < deadline
+    held[0].continue_()
+    expect(badge(page)).to_have_attribute("data-live", "live")
 
 
 def test_the_page_polls_while_sockets_are_refused_and_is_live_when_they_pass(window, run, proxy):
