@@ -16,7 +16,7 @@ except ImportError:  # a tool of developers: requirements-e2e.lock
     sync_playwright = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
+    from playwright.sync_api import Browser, CDPSession, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -64,7 +64,10 @@ def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[s
             loaded = _loads(page, session, path)
             memory = max(map(_memory_mb, _renderers(browser) - before), default=0.0)
             figures["pages"].append({"page": name, **loaded, "tab_mb": memory})
-        figures["scroll"] = _scroll(page, context, sample)
+        before = _renderers(browser)  # what scrolling keeps must not hide in what earlier pages left behind
+        fresh = context.new_page()
+        figures["scroll"] = _scroll(fresh, sample)
+        figures["scroll"]["heap_mb"] = _heap_mb(context.new_cdp_session(fresh))
         figures["scroll"]["tab_mb"] = max(map(_memory_mb, _renderers(browser) - before), default=0.0)
         page.goto(f"/runs/{sample.live}", wait_until="load")
         figures["script_and_style_kb"] = round(page.evaluate(WEIGHT) / 1000, 1)
@@ -95,7 +98,7 @@ def _loads(page: Page, session: CDPSession, path: str) -> dict[str, float]:
     }
 
 
-def _scroll(page: Page, context: BrowserContext, sample: Sample) -> dict[str, int]:
+def _scroll(page: Page, sample: Sample) -> dict[str, Any]:
     """Through a window from top to bottom by the wheel, then by jumps; lines without a row right after each step."""
     page.goto(f"/runs/{sample.live}", wait_until="load")
     page.mouse.move(640, 600)
@@ -114,6 +117,14 @@ def _scroll(page: Page, context: BrowserContext, sample: Sample) -> dict[str, in
 def _task_ms(session: CDPSession) -> float:
     values = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
     return 1000 * float(values.get("TaskDuration", 0))
+
+
+def _heap_mb(session: CDPSession) -> float:
+    """What the page's scripts hold, once the garbage is out."""
+    session.send("Performance.enable")
+    session.send("HeapProfiler.collectGarbage")
+    values = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+    return round(float(values["JSHeapUsedSize"]) / 2**20, 1)
 
 
 def _blank_mb(browser: Browser) -> float:

@@ -86,6 +86,7 @@ def _text(figures: dict[str, Any]) -> str:
         text
         + text_of({"in Chromium, medians": browser["pages"]})
         + f"script and style of the run page: {browser['script_and_style_kb']} kB as sent\n"
-        + f"an empty tab: {browser['blank_tab_mb']} MB; after scrolling: {scroll['tab_mb']} MB\n"
+        + f"an empty tab: {browser['blank_tab_mb']} MB; "
+        + f"after scrolling: {scroll['tab_mb']} MB, {scroll['heap_mb']} of them of scripts\n"
         + f"scrolling: {scroll['lines_without_row']} lines without a row in {scroll['looks']} looks\n"
     )
