@@ -15,6 +15,7 @@ from orchestration.domain.explain.facts import EdgeFact, TaskFact
 from orchestration.domain.states import Kind, Mode, Status
 from orchestration.executors import registry
 from orchestration.models import Attempt, Dependency, Event, Run, Task
+from orchestration.selectors.hexes import Hex
 
 MAX_ERROR = 500  # characters of an error that are loaded into a fact's text
 
@@ -56,7 +57,7 @@ def task_facts(tree_id: int, run: Run | None, ids: Iterable[UUID] | None = None)
 def edge_facts(tree_id: int) -> list[EdgeFact]:
     """The dependencies of a tree, in the order in which each task lists them. One query."""
     rows = Dependency.objects.filter(task__tree=tree_id).order_by("task_id", "position")
-    return [EdgeFact(a.hex, b.hex, r) for a, b, r in rows.values_list("task_id", "depends_on_id", "required")]
+    return [EdgeFact(*row) for row in rows.values_list(Hex("task_id"), Hex("depends_on_id"), "required")]
 
 
 def run_facts(run: Run, now: datetime) -> RunFacts:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from orchestration.domain.states import Display, Kind, Status, display_state
 from orchestration.models import Attempt, Dependency, Event, Run, Task
+from orchestration.selectors.hexes import Hex
 
 _COLUMNS = (
-    "id", "parent_id", "name", "executor", "status", "progress", "run_id", "started_at", "completed_at", "ready_at",
+    Hex("id"), Hex("parent_id"), "name", "executor", "status", "progress", "run_id", "started_at", "completed_at", "ready_at",
     "retry_at", "stop_requested_at", "blocked_by_id",
 )  # fmt: skip
 
@@ -44,15 +46,15 @@ def graph_tasks(tree_id: int, run: Run | None) -> list[GraphTask]:
 def graph_edges(tree_id: int) -> list[tuple[str, str, bool]]:
     """(waited for, waiting, required) of each dependency, in the order in which tasks list them. One query."""
     rows = Dependency.objects.filter(task__tree=tree_id).order_by("task__position", "position")
-    return [(a.hex, b.hex, r) for a, b, r in rows.values_list("depends_on_id", "task_id", "required")]
+    return list(rows.values_list(Hex("depends_on_id"), Hex("task_id"), "required"))
 
 
 def _plain(row: tuple[Any, ...]) -> GraphTask:
     task_id, parent, name, executor, *_ = row
-    return GraphTask(task_id.hex, parent.hex if parent else None, name, executor, Display.IDLE, False, 0.0, None, None)
+    return GraphTask(task_id, parent, name, executor, Display.IDLE, False, 0.0, None, None)
 
 
-def _seen(row: tuple[Any, ...], run: Run, past: dict[Any, Any], stuck: set[Any]) -> GraphTask:
+def _seen(row: tuple[Any, ...], run: Run, past: dict[str, Any], stuck: set[str]) -> GraphTask:
     task_id, parent, name, executor, status, progress, run_id, started, ended, ready, retry, stopping, blocked = row
     own = run_id == run.pk
     newer = run_id is not None and run_id > run.pk
@@ -67,16 +69,15 @@ def _seen(row: tuple[Any, ...], run: Run, past: dict[Any, Any], stuck: set[Any])
         retrying=own and retry is not None,
         stopping=own and stopping is not None,
     )
-    above = parent.hex if parent else None
-    return GraphTask(task_id.hex, above, name, executor, state, not (own or newer), progress, started, ended)
+    return GraphTask(task_id, parent, name, executor, state, not (own or newer), progress, started, ended)
 
 
-def _past(run: Run) -> dict[Any, Any]:
+def _past(run: Run) -> dict[str, Any]:
     rows = Attempt.objects.filter(run=run).order_by("number")
-    found = rows.values_list("task_id", "status", "started_at", "completed_at")
+    found = rows.values_list(Hex("task_id"), "status", "started_at", "completed_at")
     return {task_id: (status, started, ended) for task_id, status, started, ended in found}
 
 
-def _blocked(run: Run) -> Any:
+def _blocked(run: Run) -> Iterable[str]:
     found = Event.objects.filter(run=run, kind=Kind.TASK_BLOCKED, task_id__isnull=False)
-    return found.values_list("task_id", flat=True)
+    return found.values_list(Hex("task_id"), flat=True)
