@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,16 @@ from django.db import connection
 
 from tests.settings import POSTGRES
 from tests.support_postgres import new_database, shared
+
+ROOT = Path(__file__).resolve().parents[1]
+OURS = ("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_")
+
+
+def environment_of(data_dir: Path | str, **more: str) -> dict[str, str]:
+    """Environment of a process that starts with nothing of the test's own settings but what *more* says."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    real = {"DJANGO_SETTINGS_MODULE": "apflow_site.settings", "PYTHONPATH": str(ROOT), "APFLOW_DATA_DIR": str(data_dir)}
+    return kept | real | more
 
 
 def database_of(data_dir: Path | str) -> dict[str, str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -18,17 +16,14 @@ from orchestration.domain.states import Status
 from orchestration.engine.lock import FileLock
 from orchestration.management.run_screen import drawn, plain
 from orchestration.selectors.results import Glance
-from tests.support_processes import asked, database_of
+from tests.support_processes import ROOT, asked, database_of, environment_of
 
-ROOT = Path(__file__).resolve().parents[2]
 END_S = 60
 COUNTS = {"total": 4, "pending": 1, "running": 1, "completed": 1, "failed": 1, "cancelled": 0, "blocked": 0}
 
 
 def start(data_dir, *arguments):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("APFLOW_", "PYTEST_"))}
-    environ = kept | {"APFLOW_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "apflow_site.settings"}
-    environ |= database_of(data_dir)
+    environ = environment_of(data_dir, **database_of(data_dir))
     return subprocess.Popen(
         [sys.executable, "manage.py", *map(str, arguments)],
         cwd=ROOT,

@@ -7,11 +7,9 @@ security policy, error or warning of the console, exception of a script, or answ
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
 import signal
-from pathlib import Path
 
 import httpx
 import pytest
@@ -22,9 +20,8 @@ from tests.e2e.listening import Listener
 from tests.e2e.onerun import END, MAKE
 from tests.settings import POSTGRES
 from tests.support_needs import CHROMIUM_NAMES
-from tests.support_processes import database_of
+from tests.support_processes import ROOT, database_of, environment_of
 
-ROOT = Path(__file__).resolve().parents[2]
 START_S = 60
 WHOLE = CHROMIUM_NAMES
 LIGHT = ("chromium-headless-shell", *WHOLE)  # without what a window has: a quarter less of the processor's time
@@ -35,11 +32,8 @@ ARGUMENTS = (
 
 
 def environment(folder, **more):
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("APFLOW_", "DJANGO_", "PYTEST_"))}
-    return kept | {
-        "APFLOW_DATA_DIR": str(folder), "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL", "APFLOW_BOOTSTRAP": "0",
-        "DJANGO_SETTINGS_MODULE": "apflow_site.settings",
-    } | database_of(folder) | more  # fmt: skip
+    usual = {"APFLOW_SQLITE_SYNCHRONOUS": "NORMAL", "APFLOW_BOOTSTRAP": "0"}
+    return environment_of(folder, **(usual | database_of(folder) | more))
 
 
 class Server(Installation):

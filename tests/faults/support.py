@@ -19,8 +19,8 @@ from orchestration.ports import free_port
 from orchestration.soak.processes import Installation, Nursery
 from tests.settings import POSTGRES
 from tests.support_postgres import require, shared
+from tests.support_processes import ROOT, environment_of
 
-ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("FAULT_PATIENCE", "3"))
 DEADLINE_S = 40.0 * PATIENCE
 QUICK = {
@@ -32,12 +32,8 @@ INSIDE = "orchestration.soak.inside:"
 _numbers = itertools.count(1)
 
 
-def environment(**more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_"))}
-    return kept | {
-        "DJANGO_SETTINGS_MODULE": "apflow_site.settings", "PYTHONPATH": str(ROOT), "APFLOW_BOOTSTRAP": "0",
-        "APFLOW_APPS": "tests.faults.bad",
-    } | more  # fmt: skip
+def environment(folder, **more):
+    return environment_of(folder, **({"APFLOW_BOOTSTRAP": "0", "APFLOW_APPS": "tests.faults.bad"} | more))
 
 
 def nursery_of(folder):
@@ -45,7 +41,7 @@ def nursery_of(folder):
     if POSTGRES:
         require()
     url = {"DATABASE_URL": shared().url()} if POSTGRES else {}
-    return Nursery(ROOT, folder / "nursery.log", environment(APFLOW_DATA_DIR=str(folder), **url))
+    return Nursery(ROOT, folder / "nursery.log", environment(folder, **url))
 
 
 class Template:
@@ -57,7 +53,7 @@ class Template:
             require()
             self.name = f"faults_{os.getpid()}"
             shared().execute(f'CREATE DATABASE "{self.name}"')
-        with Installation(folder, nursery, environment(**self._variables())) as place:
+        with Installation(folder, nursery, environment(folder, **self._variables())) as place:
             place.run("migrate", "-v0")
             self.token = place.call(f"{INSIDE}prepare")
 
@@ -81,7 +77,7 @@ class Place(Installation):
     def __init__(self, folder, nursery: Nursery, template, variables, url=""):
         self.token = template.token
         own = {"DATABASE_URL": url} if url else template.copy(folder)
-        super().__init__(folder, nursery, environment(**(QUICK | own | variables)))
+        super().__init__(folder, nursery, environment(folder, **(QUICK | own | variables)))
         self.client = httpx.Client(trust_env=False, timeout=30, headers={"Authorization": f"Bearer {self.token}"})
 
     def __exit__(self, *exc):

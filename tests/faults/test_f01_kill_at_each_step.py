@@ -9,8 +9,9 @@ import pytest
 
 from orchestration.failpoints import NAMES
 from tests.faults import scenarios
-from tests.faults.support import INSIDE, ROOT
+from tests.faults.support import INSIDE
 from tests.settings import POSTGRES
+from tests.support_processes import ROOT
 from tests.webhooks.support import receiving
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]

@@ -11,9 +11,10 @@ import pytest
 
 from orchestration.soak.nemesis import ALL, KILLS
 from orchestration.soak.play import Script, play
-from tests.faults.support import ROOT, environment
+from tests.faults.support import environment
 from tests.settings import POSTGRES
 from tests.support_postgres import new_database, require
+from tests.support_processes import ROOT
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
@@ -21,15 +22,16 @@ NUMBER = int(os.environ.get("FAULT_KILLS", "200"))
 SEED = os.environ.get("FAULT_SEED") or os.urandom(4).hex()
 
 
-def variables():
+def variables(folder):
     require() if POSTGRES else None
-    return environment(APFLOW_SQLITE_SYNCHRONOUS="NORMAL", **({"DATABASE_URL": new_database()} if POSTGRES else {}))
+    own = {"DATABASE_URL": new_database()} if POSTGRES else {}
+    return environment(folder, APFLOW_SQLITE_SYNCHRONOUS="NORMAL", **own)
 
 
 def test_random_kills(tmp_path, capsys):
     with capsys.disabled():
         print(f"\nrandom kills: FAULT_SEED={SEED} FAULT_KILLS={NUMBER}", flush=True)
-        report = play(Script(SEED, KILLS, kills=NUMBER), tmp_path, variables(), root=ROOT, say=print)
+        report = play(Script(SEED, KILLS, kills=NUMBER), tmp_path, variables(tmp_path), root=ROOT, say=print)
         print(json.dumps(report.figures), flush=True)
     assert report.faults == []
     figures = report.figures
@@ -42,7 +44,7 @@ def test_random_kills(tmp_path, capsys):
 
 
 def test_a_short_soak(tmp_path):
-    own = variables() | {"APFLOW_DATA_DIR": str(tmp_path)}
+    own = variables(tmp_path) | {"APFLOW_DATA_DIR": str(tmp_path)}
     command = [sys.executable, "manage.py", "soak", "--minutes", "0.4", "--seed", SEED, "--json"]
     done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=400)
     report = json.loads(done.stdout.splitlines()[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.faults.support import ROOT
+from tests.support_processes import ROOT
 
 ROWS = [f"F{number}" for number in range(1, 38)]
 

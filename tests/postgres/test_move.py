@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from tests.support_postgres import new_database
+from tests.support_processes import environment_of
 
 pytestmark = pytest.mark.slow
 
@@ -70,9 +70,7 @@ run_start(user=user, tree_id=tree.pk)
 
 
 def environment(data_dir, url):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("APFLOW_", "DATABASE_"))}
-    own = {"APFLOW_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "apflow_site.settings"}
-    return kept | own | ({"DATABASE_URL": url} if url else {})
+    return environment_of(data_dir, **({"DATABASE_URL": url} if url else {}))
 
 
 def told(data_dir, url, *command, code=0):

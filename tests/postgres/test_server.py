@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import socket
 import subprocess
 import sys
@@ -15,9 +14,10 @@ import httpx
 import pytest
 
 from orchestration.ports import free_port
-from tests.scaleout.support import ROOT, Site, nursery_of, until
+from tests.scaleout.support import Site, nursery_of, until
 from tests.scaleout.test_live import Viewer
 from tests.support_postgres import require
+from tests.support_processes import ROOT, environment_of
 
 pytestmark = pytest.mark.slow
 
@@ -88,8 +88,7 @@ def test_viewers_hold_no_connections(site):
 
 def manage(tmp_path, url, *arguments):
     """What the command says: not much later than one that asks no database."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("APFLOW_", "PYTEST_"))}
-    environ = kept | {"APFLOW_DATA_DIR": str(tmp_path), "DATABASE_URL": url}
+    environ = environment_of(tmp_path, DATABASE_URL=url)
     command = [sys.executable, "manage.py", *arguments]
     begun = time.monotonic()
     subprocess.run([*command[:2], "check"], cwd=ROOT, env=environ, capture_output=True, timeout=120, check=True)

@@ -12,8 +12,8 @@ import psycopg
 from orchestration.ports import free_port
 from orchestration.soak.processes import Installation, Nursery
 from tests.support_postgres import shared
+from tests.support_processes import ROOT, environment_of
 
-ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 60.0  # nothing is late on purpose: on a busy machine everything is
 TEMPLATE = "scaleout_template"
 # leases last long enough that two workers of pytest on two cores can renew them
@@ -30,11 +30,8 @@ def until(condition, what="it", deadline_s=DEADLINE_S):
 
 
 def environment(url, folder, **more):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_"))}
-    return kept | {
-        "DATABASE_URL": url, "APFLOW_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "apflow_site.settings",
-        "APFLOW_APPS": "tests.scaleout.effects", "PYTHONPATH": str(ROOT), "APFLOW_BOOTSTRAP": "0",
-    } | more  # fmt: skip
+    usual = {"DATABASE_URL": url, "APFLOW_APPS": "tests.scaleout.effects", "APFLOW_BOOTSTRAP": "0"}
+    return environment_of(folder, **(usual | more))
 
 
 def nursery_of(folder):

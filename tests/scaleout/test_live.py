@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from orchestration.ports import free_port
-from tests.scaleout.support import ROOT, environment, signed_in, until
+from tests.scaleout.support import environment, signed_in, until
 from tests.support_needs import need, redis_missing
 from tests.support_postgres import new_database, require
+from tests.support_processes import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -18,18 +16,15 @@ import pytest
 from django.conf import settings
 
 from orchestration.ports import free_port
-from tests.support_processes import database_of
+from tests.support_processes import ROOT, database_of, environment_of
 
-ROOT = Path(__file__).resolve().parents[2]
 START_S, STOP_S = 180, 60
 
 pytestmark = pytest.mark.slow
 
 
 def manage(data_dir, *arguments):
-    base = {name: value for name, value in os.environ.items() if not name.startswith(("APFLOW_", "PYTEST_"))}
-    environ = base | {"APFLOW_DATA_DIR": str(data_dir), "DJANGO_SETTINGS_MODULE": "apflow_site.settings"}
-    environ |= database_of(data_dir)
+    environ = environment_of(data_dir, **database_of(data_dir))
     return subprocess.Popen(
         [sys.executable, "-W", "error::RuntimeWarning", "manage.py", *arguments],
         cwd=ROOT,
