@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from orchestration.conf import Conf
@@ -22,7 +22,7 @@ from orchestration.services.transitions import Applied, Transitions
 logger = logging.getLogger("apflow.engine")
 
 POLL_S = 0.5  # how soon a run that another process started is noticed; one of this process pokes
-RETRY_S = (0.05, 0.2, 1.0, 5.0)  # pauses while the database cannot be written
+RETRY_S = (0.05, 0.2, 1.0, 2.0)  # pauses while the database cannot be written
 LAST_WORDS_S, WAIT_S = 10.0, 0.2  # at the end, while the database does not answer
 POSTPONE_S = 30.0  # until a report that could not be stored in any shape is tried again
 
@@ -168,6 +168,8 @@ class Writer(threading.Thread):
         sweep = monotonic() >= self._sweep_at
         if not batch and not sweep and self._nothing_new():
             return
+        if sweep or self._failures:
+            batch = [*batch, *self._unknown(batch)]
         applied = self._transitions.apply(batch, self._seats if self._claiming else Slots(), sweep=sweep)
         failpoint("engine.committed")
         if sweep:
@@ -194,8 +196,7 @@ class Writer(threading.Thread):
         self.degraded = f"cannot read run {applied.unreadable[0]}; see the server's log" if applied.unreadable else ""
 
     def _pause_after(self, error: OperationalError | InterfaceError, batch: list[Outcome]) -> None:
-        """The database is locked, full or gone: keep every report and try again. What was started by a commit whose
-        answer got lost is found by comparing rows with what this process runs."""
+        """The database is locked, full or gone: keep every report and try again."""
         pause = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
         self.degraded = f"{type(error).__name__}: {error}"[:200]
@@ -204,9 +205,6 @@ class Writer(threading.Thread):
         with self._condition:
             self._queue = batch + self._queue
             self._condition.wait(pause)
-        orphans = self._orphans()
-        with self._condition:
-            self._queue = orphans + self._queue
 
     def _isolate_poison(self, batch: list[Outcome]) -> None:
         """One report that cannot be stored must not hold up the others: it fails its own task only."""
@@ -246,8 +244,8 @@ class Writer(threading.Thread):
             self._mailbox.suspect(closed=False)
         self.poke()
 
-    def _orphans(self) -> list[Outcome]:
-        try:
-            return self._dispatcher.doubtful({(outcome.task_id, outcome.attempt) for _, outcome in self._postponed})
-        except DatabaseError:
-            return []  # still not readable; the next failure comes here again
+    def _unknown(self, batch: list[Outcome]) -> list[Outcome]:
+        """Reports for what the rows call ours and nobody runs: started by a commit whose answer got lost. Looked for
+        after every failure, and by the sweep too: such a commit may come true only after one has looked."""
+        told = [*batch, *(outcome for _, outcome in self._postponed)]
+        return self._dispatcher.doubtful({(outcome.task_id, outcome.attempt) for outcome in told})

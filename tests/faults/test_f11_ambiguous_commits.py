@@ -42,6 +42,21 @@ def test_engine(place, action):
     assert engine.code is None
 
 
+def test_a_commit_that_comes_true_late_is_found(make):
+    """It had been looked for once, right after the failure; the lease of what it had started was renewed for ever."""
+    place = make(APFLOW_ASYNC_SLOTS="1")
+    long = place.begin(place.task("long", hold=True))
+    place.running()
+    place.begun("long")
+    run = place.begin(place.task("a"))
+    [[_, _, _, engine]] = place.attempts("long")
+    assert place.call("tests.faults.claiming:claimed_as", engine) == 1
+    place.wait(lambda: [row[2] for row in place.attempts("a")] == ["engine_lost"], "its return")
+    place.go()
+    assert place.run_ended(run) == place.run_ended(long) == "completed"
+    place.right(once=["a"])
+
+
 @pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: has worker processes")
 @pytest.mark.parametrize("action", ["commit_then_raise", "raise"])
 def test_workers(place, action):
