@@ -12,8 +12,8 @@ from orchestration.models import Attempt, Dependency, Event, Run, Task
 from orchestration.selectors.hexes import Hex
 
 _COLUMNS = (
-    Hex("id"), Hex("parent_id"), "name", "executor", "status", "progress", "run_id", "started_at", "completed_at", "ready_at",
-    "retry_at", "stop_requested_at", "blocked_by_id",
+    Hex("id"), Hex("parent_id"), "name", "executor", "status", "progress", "run_id", "started_at", "completed_at",
+    "ready_at", "retry_at", "stop_requested_at", "blocked_by_id",
 )  # fmt: skip
 
 
