@@ -1,4 +1,4 @@
-"""Called inside a process of the installation: a commit of its engine whose answer got lost, and that comes true late."""
+"""Called inside a process: a commit of the engine whose answer got lost, and that comes true late."""
 
 from __future__ import annotations
 
