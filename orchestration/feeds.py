@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -32,7 +32,10 @@ TAIL_S = 0.01  # the same when nobody nudges viewers here: the engine works in a
 RETRY_S = 1.0  # until a channel layer that has failed is tried again
 IDLE_S = 5.0  # the same for a run that has ended: only late results can come
 GATHER_S = 0.25  # questions after rights that come within it are answered together
+STORM = 100  # changes of states within one frame: nobody can follow that, so it rests, and shows more at once
+STORM_S = 0.25
 BREATH = 4.0  # after a frame that took t seconds to render, wait at least BREATH * t
+type News = tuple[int, UUID | None, str]  # number, task, kind
 ENDINGS = frozenset({Kind.RUN_COMPLETED, Kind.RUN_FAILED, Kind.RUN_CANCELLED})
 
 
@@ -111,7 +114,7 @@ class Feed:
         while True:
             await self._pause(frame, active=active)
             try:
-                events = await database_sync_to_async(events_after)(self.run_id, cursor)
+                events = await self._events(cursor)
             except DatabaseError as error:
                 logger.warning("events cannot be read: %s", type(error).__name__, extra={"run": self.run_id})
                 continue
@@ -119,10 +122,17 @@ class Feed:
                 continue
             since, cursor = cursor, events[-1][0]
             changed = frozenset(task for _, task, _ in events if task is not None)
-            active = active and not any(kind in ENDINGS for _, _, kind in events)
+            active = active and not _ended(events)
             frame = Frame(self.run_id, since, cursor, changed, ended=not active)
             for subscription in tuple(self.subscriptions):
                 subscription.put(frame)
+
+    async def _events(self, cursor: int) -> list[News]:
+        events: list[News] = await database_sync_to_async(events_after)(self.run_id, cursor)
+        if sum(kind != Kind.TASK_PROGRESS for *_, kind in events) >= STORM and not _ended(events):
+            await asyncio.sleep(STORM_S)
+            events += await database_sync_to_async(events_after)(self.run_id, events[-1][0])
+        return events
 
     async def _pause(self, frame: Frame | None, *, active: bool) -> None:
         await asyncio.sleep(max(FRAME_S, BREATH * frame.made.cost_s if frame else 0.0))
@@ -163,6 +173,10 @@ class Feed:
         finally:
             with contextlib.suppress(Exception):
                 await layer.group_discard(group_name(self.run_id), channel)
+
+
+def _ended(events: Iterable[News]) -> bool:
+    return any(kind in ENDINGS for _, _, kind in events)
 
 
 _feeds: dict[int, Feed] = {}
