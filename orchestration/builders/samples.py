@@ -12,6 +12,7 @@ from orchestration.models import Tree
 from orchestration.services.trees import tree_create
 
 LABEL = "sample"
+OURSELVES = b"127.0.0.1:8000"  # what the files call the server that they are loaded into
 
 
 def sample_files() -> list[Path]:
@@ -19,12 +20,14 @@ def sample_files() -> list[Path]:
     return sorted((Path(settings.BASE_DIR) / "examples").glob("[0-9]*.json"))
 
 
-def samples_load(*, owner: User) -> list[Tree]:
+def samples_load(*, owner: User, server: str = OURSELVES.decode()) -> list[Tree]:
     """The sample trees that *owner* did not have yet, now stored with the label "sample".
 
+    *server*: host and port of the server that samples call themselves.
     Raises Invalid when a file uses an executor of an application that is not installed.
     """
     mine = Tree.objects.filter(owner=owner).values_list("name", "labels")
     present = {name for name, labels in mine if LABEL in labels}
-    specs = [spec_from_text(path.read_bytes(), format="json") for path in sample_files()]
+    texts = [path.read_bytes().replace(OURSELVES, server.encode()) for path in sample_files()]
+    specs = [spec_from_text(text, format="json") for text in texts]
     return [tree_create(owner=owner, spec=spec, labels=[LABEL]) for spec in specs if spec.name not in present]

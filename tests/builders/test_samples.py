@@ -11,7 +11,7 @@ from orchestration.builders.samples import sample_files, samples_load
 from orchestration.domain.graph import find_cycle, layers
 from orchestration.executors.base import ExecutionContext, ExecutorError
 from orchestration.executors.registry import find, get
-from orchestration.models import Tree
+from orchestration.models import Task, Tree
 from tests.factories import make_user
 
 
@@ -55,6 +55,15 @@ def test_samples_are_loaded_once_per_owner():
     assert len(samples_load(owner=bob)) == 10
     Tree.objects.filter(owner=ann, name=loaded[0].name).update(labels=[])
     assert [tree.name for tree in samples_load(owner=ann)] == [loaded[0].name]
+
+
+@pytest.mark.django_db
+def test_the_sample_that_calls_this_server_calls_it_where_it_listens():
+    samples_load(owner=make_user("ann"), server="127.0.0.1:8765")
+    tasks = Task.objects.filter(tree__name="Check our own endpoints", executor="http")
+    urls = {task.inputs["url"] for task in tasks}
+    assert len(urls) == 3
+    assert all(url.startswith("http://127.0.0.1:8765/") for url in urls)
 
 
 def test_orders_are_loaded_once_however_often_it_runs(settings, tmp_path):

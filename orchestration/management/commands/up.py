@@ -24,6 +24,7 @@ from orchestration.management import database_file
 from orchestration.management.first_start import admin_create, alone, data_dir_prepare, database_prepare
 from orchestration.management.reach import REMEDY, unreachable
 
+OURSELF = "127.0.0.1"  # where the samples find this server
 ENGINE_HELD = 3  # exit code
 BACKLOG = 1024  # connections that wait to be taken: after a restart all viewers come back at once
 CLOSE_TIMEOUT_S = 5  # for an answer to end after its connection has closed
@@ -46,8 +47,8 @@ class Command(BaseCommand):
         data_dir_prepare(settings.DATA_DIR)
         if problem := unreachable():
             raise CommandError(f"{problem} {REMEDY}")
-        self._prepare()
-        _allow_http_to_ourselves(host, port)
+        self._prepare(port)
+        _allow_http_to_ourselves(port)
         server = EngineServer(
             import_string(settings.ASGI_APPLICATION),
             endpoints=[f"{one}:backlog={BACKLOG}" for one in build_endpoint_description_strings(host=host, port=port)],
@@ -63,12 +64,12 @@ class Command(BaseCommand):
             raise _explained(server.failure, host, port)
         self.stdout.write("Stopped.")
 
-    def _prepare(self) -> None:
+    def _prepare(self, port: int) -> None:
         with alone():
             if database_prepare():
                 self.stdout.write("The database is up to date.")
             database_file.remember()
-            self._first_user()
+            self._first_user(port)
 
     def _engine(self) -> Engine:
         """On PostgreSQL one that stands by while another process leads; a data directory has only one."""
@@ -81,12 +82,12 @@ class Command(BaseCommand):
         self.stdout.write(text)
         self.stdout.flush()
 
-    def _first_user(self) -> None:
+    def _first_user(self, port: int) -> None:
         created = admin_create()
         if created is None:
             return
         user, password = created
-        trees = samples_load(owner=user)
+        trees = samples_load(owner=user, server=f"{OURSELF}:{port}")
         self.stdout.write(f"Loaded {len(trees)} sample trees.")
         self.stdout.write(self.style.SUCCESS(f"First user: {user.get_username()}   Password: {password}"))
         self.stdout.write("The password is shown only now; change it with: python3 manage.py changepassword admin")
@@ -109,9 +110,9 @@ def _nothing_is_lost() -> None:
         raise CommandError(str(lost), returncode=database_file.GONE) from None
 
 
-def _allow_http_to_ourselves(host: str, port: int) -> None:
+def _allow_http_to_ourselves(port: int) -> None:
     """The samples call our own /healthz: loopback is closed to the http executor otherwise."""
-    settings.ORCHESTRATION["http_own"].append(f"127.0.0.1:{port}")
+    settings.ORCHESTRATION["http_own"].append(f"{OURSELF}:{port}")
     settings.ORCHESTRATION["http_ports"].append(str(port))
 
 
