@@ -8,7 +8,8 @@ it up by compare-and-set, and a lease that runs out takes it back.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -30,12 +31,12 @@ WORKER = WorkerKind.WORKER.value
 JOB = "apflow.attempt"  # procrastinate's name of the task
 IN_LOOP = ".async"  # ending of the queues for attempts that take no process slot
 BATCH = 1000  # reports per step
+SHARES, MOST = 4, 16  # what is handed out at once makes so many jobs at least, with so many attempts in each at most
 SILENT_S = 6.0  # a worker silent for so long gets nothing new
 
 DEFER = """SELECT procrastinate_defer_jobs_v1(array_agg(ROW(j.queue, %s, j.priority, NULL, NULL,
- jsonb_build_object('task', j.task, 'attempt', j.attempt), NULL)::procrastinate_job_to_defer_v1 ORDER BY j.place))
- FROM unnest(%s::text[], %s::int[], %s::text[], %s::int[])
- WITH ORDINALITY AS j(queue, priority, task, attempt, place)"""
+ j.args::jsonb, NULL)::procrastinate_job_to_defer_v1 ORDER BY j.place))
+ FROM unnest(%s::text[], %s::int[], %s::text[]) WITH ORDINALITY AS j(queue, priority, args, place)"""
 COLLECT = """DELETE FROM orchestration_report WHERE id IN
  (SELECT id FROM orchestration_report ORDER BY id LIMIT %s) RETURNING id, run_id, task_id, attempt, body"""
 EXPIRED = """SELECT run_id, task_id, number, worker FROM orchestration_attempt
@@ -47,6 +48,15 @@ ALIVE = """SELECT id, process_slots, async_slots, queues FROM orchestration_work
 IN_PROGRESS = """SELECT a.task_id, a.number, a.worker, a.executor FROM orchestration_attempt a
  LEFT JOIN orchestration_worker w ON w.id = a.worker
  WHERE a.status = %s AND (a.worker = '' OR w.kind = %s)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one worker fetches at once: attempts of one priority (procrastinate's: higher is sooner)."""
+
+    queue: str
+    priority: int
+    attempts: Sequence[Key]
 
 
 class Mailbox:
@@ -81,14 +91,10 @@ class Mailbox:
         return outcomes
 
     def dispatch(self, works: Sequence[Work]) -> None:
-        """One job per attempt, most urgent first. Nothing when this process runs them itself."""
-        if not self._hands_out:
-            return
-        queues = [queue_name(self._rules.queue_of(work.executor), isolated=work.isolated) for work in works]
-        tasks, attempts = [work.task_id for work in works], [work.attempt for work in works]
-        with connection.cursor() as cursor:
-            cursor.execute(DEFER, [JOB, queues, [-work.priority for work in works], tasks, attempts])
-        failpoint("engine.dispatch")
+        """Their jobs, most urgent first. Nothing when this process runs them itself."""
+        if self._hands_out:
+            defer(jobs_of(works, self._rules.queue_of))
+            failpoint("engine.dispatch")
 
     # -- outside ---------------------------------------------------------------------------------------------------
 
@@ -133,6 +139,27 @@ class Mailbox:
                 logger.exception("a report cannot be read", extra=ids)
         text = "the engine could not store what this attempt reported; see the server's log"
         return Outcome(run_id, task_id.hex, attempt, Ending.FAILED, error=text, error_code=UNSTORABLE)
+
+
+def jobs_of(works: Iterable[Work], queue_of: Callable[[str], str]) -> list[Job]:
+    """One job for each of a few attempts, several in one when many are handed out: a job costs the database as much as
+    an attempt does."""
+    groups: dict[tuple[str, int], list[Key]] = {}
+    for work in works:
+        name = queue_name(queue_of(work.executor), isolated=work.isolated)
+        groups.setdefault((name, -work.priority), []).append(work.key)
+    jobs = []
+    for (queue, priority), keys in groups.items():
+        size = max(1, min(MOST, len(keys) // SHARES))
+        jobs += [Job(queue, priority, keys[at : at + size]) for at in range(0, len(keys), size)]
+    return jobs
+
+
+def defer(jobs: Sequence[Job]) -> None:
+    """Put *jobs* into procrastinate's queues, with the current transaction."""
+    texts = [orjson.dumps({"attempts": job.attempts}).decode() for job in jobs]
+    with connection.cursor() as cursor:
+        cursor.execute(DEFER, [JOB, [job.queue for job in jobs], [job.priority for job in jobs], texts])
 
 
 def queue_name(queue: str, *, isolated: bool) -> str:

@@ -7,11 +7,13 @@ nothing. From then on the lease on the attempt's row alone says whose it is.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection
 
 from orchestration.domain.fleet import Key
@@ -23,20 +25,23 @@ from orchestration.executors import registry
 from orchestration.selectors.rights import rights_of
 from orchestration.selectors.secrets import sealed_of
 from orchestration.services.claim_means import own_inputs, sealed_for
-from orchestration.services.handing_out import JOB, body_of
+from orchestration.services.handing_out import JOB, Job, body_of, defer
 from orchestration.services.notices import REPORTS, notify
 from orchestration.services.transitions_load import EMPTY, parse
+
+logger = logging.getLogger("apflow.worker")
 
 LIVE = Status.IN_PROGRESS.value
 DONE = Status.COMPLETED.value
 
-# one job after another, until there is none: to look for one in vain costs as much as to take one
+# one job after another, until there are attempts enough: to look for one in vain costs as much as to take one
 FETCH = """WITH RECURSIVE fetched AS
- (SELECT procrastinate_fetch_job_v2(q.names, NULL) AS job, q.names, 1 AS place
- FROM (SELECT %s::text[]::varchar[] AS names) AS q
- UNION ALL SELECT procrastinate_fetch_job_v2(names, NULL), names, place + 1 FROM fetched
- WHERE (job).id IS NOT NULL AND place < %s)
- SELECT (job).id, (job).task_name, (job).args ->> 'task', (job).args ->> 'attempt' FROM fetched
+ (SELECT NULL::procrastinate_jobs AS job, 0 AS place, 0 AS attempts
+ UNION ALL
+ SELECT job, place, attempts + jsonb_array_length(jsonb_path_query_array((job).args, 'lax $.attempts[*]')) FROM
+ (SELECT procrastinate_fetch_job_v2(%s::text[]::varchar[], NULL) AS job, place + 1 AS place, attempts FROM fetched
+ WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < %s) AS next)
+ SELECT (job).id, (job).task_name, (job).queue_name, (job).priority, (job).args::text FROM fetched
  WHERE (job).id IS NOT NULL ORDER BY place"""
 FINISH = "SELECT procrastinate_finish_job_v1(job, 'succeeded', true) FROM unnest(%s::bigint[]) AS job"
 PICK_UP = """UPDATE orchestration_attempt a
@@ -85,13 +90,33 @@ class Standing:
 
 
 def fetch(queues: Sequence[str], most: int) -> list[Key]:
-    """Take up to *most* jobs off *queues*, most urgent first, for good (with the current transaction)."""
+    """Take up to *most* attempts off *queues*, most urgent first, for good (with the current transaction). What else
+    is in their jobs is put back for others."""
     with connection.cursor() as cursor:
         cursor.execute(FETCH, [list(queues), most])
         rows = cursor.fetchall()
         if rows:
             cursor.execute(FINISH, [[row[0] for row in rows]])
-    return [(task_id, int(number)) for _, name, task_id, number in rows if name == JOB and task_id and number]
+    keys: list[Key] = []
+    rest = []
+    for _, name, queue, priority, args in rows:
+        found = _attempts(args) if name == JOB else []
+        room = most - len(keys)
+        keys += found[:room]
+        if found[room:]:
+            rest.append(Job(queue, priority, found[room:]))
+    if rest:
+        defer(rest)
+    return keys
+
+
+def _attempts(args: str) -> list[Key]:
+    """What a job names; nothing when it was not made by an engine."""
+    try:
+        return [(UUID(task).hex, int(number)) for task, number in orjson.loads(args)["attempts"]]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        logger.warning("a job names no attempts: %.200s", args)
+        return []
 
 
 def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout_s: float) -> Picked:

@@ -111,7 +111,7 @@ def test_jobs_that_come_twice_late_or_for_nothing_do_no_harm(site):
     site.rows.execute("CREATE TRIGGER twice AFTER INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION twice()")
     site.rows.execute(
         "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', 'apflow.attempt', "
-        "'{\"task\": \"00000000000000000000000000000000\", \"attempt\": 1}'), ('default', 'apflow.attempt', '{}'), "
+        "'{\"attempts\": [[\"00000000000000000000000000000000\", 1]]}'), ('default', 'apflow.attempt', '{}'), "
         "('default.async', 'somebody.else', '{}')"
     )
     site.engine()
