@@ -41,6 +41,6 @@ WAITS = (
     | dict.fromkeys(range(62, 65), "no issue yet: schedules")
     | {
         66: "no issue yet: calendar export of schedules",
-        67: "no issue: an allow-list of executors; rights guard the dangerous ones",
+        67: "no issue: an allow-list of executors",
     }
 )
