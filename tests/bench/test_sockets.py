@@ -134,6 +134,7 @@ def test_start(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.django_db(transaction=True)  # on PostgreSQL its database is made on the server of the settings
 def test_pages(capsys):
     call_command("bench_pages", "--tasks", "60", "--rounds", "1", "--no-browser", "--json")
     figures = json.loads(capsys.readouterr().out)

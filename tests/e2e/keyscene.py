@@ -112,7 +112,9 @@ class Scene:
         raise AssertionError(f"{name}: the keys lead away again and again")
 
     def press(self, *keys):
+        """A key that leads to another page is heard there only when its scripts have come."""
         for key in keys:
+            self.page.wait_for_load_state("load")
             self.page.keyboard.press(key)
 
     def listed(self):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sqlite3
 import time
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+
+from tests.support_processes import asked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -76,17 +76,15 @@ def stays(page, kept):
 
 def latencies(server, run_id, seen):
     """Milliseconds from the stored time of each change of a state to the moment when the row showed it."""
-    path = next(server.folder.glob("*.sqlite3"))
-    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        rows = database.execute(
-            "SELECT task_id, started_at, completed_at FROM orchestration_attempt WHERE run_id = ?", [run_id]
-        ).fetchall()
+    query = f"SELECT task_id, started_at, completed_at FROM orchestration_attempt WHERE run_id = {run_id}"
+    rows = asked(server.folder, query)
     stored = {UUID(str(task)).hex: {"running": started, "completed": ended} for task, started, ended in rows}
     gaps = []
     for element, state, at_ms in seen:
         at = stored.get(element.removeprefix("t-"), {}).get(state)
         if at:
-            gaps.append(at_ms - datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp() * 1000)
+            moment = at if isinstance(at, datetime) else datetime.fromisoformat(at).replace(tzinfo=UTC)
+            gaps.append(at_ms - moment.timestamp() * 1000)
     return sorted(gaps)
 
 
