@@ -60,7 +60,7 @@ def _uuid(text: str) -> UUID | None:
 def run_graph(run: Run, query: GraphQuery) -> tuple[Plan, GraphView, dict[str, Look]]:
     """The graph of *run* as it is now."""
     tasks = graph_tasks(run.tree_id, run)
-    plan = plan_of(tasks, graph_edges(run.tree_id), query)
+    plan = plan_of(tasks, graph_edges(run.tree), query)
     looks = looks_of(plan, tasks, active=run.is_active)
     return plan, graph_view(plan, tasks, looks, query, f"{run.get_absolute_url()}/graph", run.pk), looks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
@@ -60,7 +60,7 @@ class Plan:
     optional: frozenset[str] = frozenset()  # tasks for which others wait, and only optionally
 
 
-def plan_of(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: GraphQuery) -> Plan:
+def plan_of(tasks: list[GraphTask], edges: Sequence[tuple[str, str, bool]], query: GraphQuery) -> Plan:
     """The boxes of the part that *query* asks for."""
     connected = {end for a, b, _ in edges for end in (a, b)}
     parents = {task.parent for task in tasks}
@@ -90,7 +90,7 @@ def plan_of(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: G
     return Plan(members, arrows, blocks, signature, len(items), sum(item.drawn for item in items), optional)
 
 
-def _scope(tasks: list[GraphTask], edges: list[tuple[str, str, bool]], query: GraphQuery) -> set[str] | None:
+def _scope(tasks: list[GraphTask], edges: Sequence[tuple[str, str, bool]], query: GraphQuery) -> set[str] | None:
     if query.around is not None:
         waits_for: dict[str, list[str]] = {}
         for a, b, _ in edges:

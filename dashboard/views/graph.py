@@ -55,7 +55,7 @@ def tree_graph_page(request: HttpRequest, tree_id: int) -> HttpResponse:
     query = query_from(request.GET)
     _check(tree.pk, query)
     tasks = graph_tasks(tree.pk, None)
-    plan = plan_of(tasks, graph_edges(tree.pk), query)
+    plan = plan_of(tasks, graph_edges(tree), query)
     view = graph_view(plan, tasks, definition_looks(plan, tasks), query, base, None)
     context = {"tree": tree, "graph": view, "nav": graph_nav(base, query, view, tree.pk)}
     return render(request, "dashboard/graph_tree.html", context)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from orchestration.domain.states import Display, Kind, Status, display_state
-from orchestration.models import Attempt, Dependency, Event, Run, Task
+from orchestration.models import Attempt, Dependency, Event, Run, Task, Tree
 from orchestration.selectors.hexes import Hex
 
 _COLUMNS = (
@@ -43,10 +44,21 @@ def graph_tasks(tree_id: int, run: Run | None) -> list[GraphTask]:
     return [_seen(row, run, past, stuck) for row in rows]
 
 
-def graph_edges(tree_id: int) -> list[tuple[str, str, bool]]:
-    """(waited for, waiting, required) of each dependency, in the order in which tasks list them. One query."""
+def graph_edges(tree: Tree) -> tuple[tuple[str, str, bool], ...]:
+    """(waited for, waiting, required) of each dependency, in the order in which tasks list them. One query, or none:
+    they are kept for the trees asked for last, until somebody edits them."""
+    return _edges(tree.pk, tree.version, tree.created_at)
+
+
+@lru_cache(maxsize=4)
+def _edges(tree_id: int, version: int, created_at: datetime) -> tuple[tuple[str, str, bool], ...]:
+    """*version* and *created_at* only tell whether what is kept is still right."""
     rows = Dependency.objects.filter(task__tree=tree_id).order_by("task__position", "position")
-    return list(rows.values_list(Hex("depends_on_id"), Hex("task_id"), "required"))
+    once: dict[str, str] = {}  # an id is in many rows: one text for all of them
+    return tuple(
+        (once.setdefault(a, a), once.setdefault(b, b), required)
+        for a, b, required in rows.values_list(Hex("depends_on_id"), Hex("task_id"), "required")
+    )
 
 
 def _plain(row: tuple[Any, ...]) -> GraphTask:

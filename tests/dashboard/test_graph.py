@@ -206,7 +206,7 @@ async def test_the_socket_refuses_strangers():
 
 
 def test_a_plan_of_part_of_a_tree_has_no_arrows_to_the_rest(mixed):
-    tasks, edges = graph_tasks(mixed.tree.pk, mixed.run), graph_edges(mixed.tree.pk)
+    tasks, edges = graph_tasks(mixed.tree.pk, mixed.run), graph_edges(mixed.tree)
     plan = plan_of(tasks, edges, GraphQuery(inside=mixed.of("send").pk))
     assert list(plan.members) == [mixed.of("send").pk.hex]
     assert plan.arrows == []
