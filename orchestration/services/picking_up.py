@@ -34,11 +34,14 @@ logger = logging.getLogger("apflow.worker")
 LIVE = Status.IN_PROGRESS.value
 DONE = Status.COMPLETED.value
 
-# one job after another, until there are attempts enough: to look for one in vain costs as much as to take one
+# one job after another, until there are attempts enough: to look for one in vain costs as much as to take one; a job
+# without any counts as one, or a queue full of strangers' would be taken off at once
 FETCH = """WITH RECURSIVE fetched AS
  (SELECT NULL::procrastinate_jobs AS job, 0 AS place, 0 AS attempts
  UNION ALL
- SELECT job, place, attempts + jsonb_array_length(jsonb_path_query_array((job).args, 'lax $.attempts[*]')) FROM
+ SELECT job, place,
+ attempts + greatest(1, jsonb_array_length(jsonb_path_query_array((job).args, 'lax $.attempts[*]')))
+ FROM
  (SELECT procrastinate_fetch_job_v2(%s::text[]::varchar[], NULL) AS job, place + 1 AS place, attempts FROM fetched
  WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < %s) AS next)
  SELECT (job).id, (job).task_name, (job).queue_name, (job).priority, (job).args::text FROM fetched

@@ -38,17 +38,28 @@ def test_what_does_not_fit_is_put_back_as_it_was():
             assert cursor.fetchall() == [("other",)]
 
 
+def strange(name, args):
+    with connection.cursor() as cursor:
+        query = "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args) VALUES ('q', %s, 5, %s)"
+        cursor.execute(query, [name, args])
+
+
 def test_jobs_of_others_and_of_nobody_are_taken_off():
     mine = keys(1)
     defer([Job("q", 0, mine)])
-    with connection.cursor() as cursor:
-        for name, args in (("apflow.attempt", "{}"), ("apflow.attempt", '{"attempts": [["x", 1]]}'), ("else", "{}")):
-            cursor.execute(
-                "INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args) VALUES ('q', %s, 5, %s)",
-                [name, args],
-            )
+    for name, args in (("apflow.attempt", "{}"), ("apflow.attempt", '{"attempts": [["x", 1]]}'), ("else", "{}")):
+        strange(name, args)
     assert fetch(["q"], 5) == mine
     assert fetch(["q"], 5) == []
+
+
+def test_not_more_jobs_are_taken_off_than_attempts_are_asked_for():
+    for _ in range(5):
+        strange("else", "{}")
+    assert fetch(["q"], 2) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        assert cursor.fetchone() == (3,)
 
 
 def test_few_are_shared_out_and_many_go_together():
