@@ -115,16 +115,18 @@ def _scroll(page: Page, sample: Sample) -> dict[str, Any]:
 
 
 def _task_ms(session: CDPSession) -> float:
-    values = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-    return 1000 * float(values.get("TaskDuration", 0))
+    return 1000 * _metrics(session).get("TaskDuration", 0)
 
 
 def _heap_mb(session: CDPSession) -> float:
     """What the page's scripts hold, once the garbage is out."""
     session.send("Performance.enable")
     session.send("HeapProfiler.collectGarbage")
-    values = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-    return round(float(values["JSHeapUsedSize"]) / 2**20, 1)
+    return round(_metrics(session)["JSHeapUsedSize"] / 2**20, 1)
+
+
+def _metrics(session: CDPSession) -> dict[str, float]:
+    return {one["name"]: float(one["value"]) for one in session.send("Performance.getMetrics")["metrics"]}
 
 
 def _blank_mb(browser: Browser) -> float:

@@ -47,6 +47,13 @@ def ended(page, words):
         expect(page.locator("#live")).to_contain_text("up to date", timeout=LONG_MS)
 
 
+def saved_and_run(hand):
+    """What was built is run, and completes."""
+    hand.press(hand.page.get_by_role("button", name="Save and run"))
+    hand.page.wait_for_url(re.compile(r"/runs/\d+"))
+    ended(hand.page, "Completed")
+
+
 def build_from_nothing(hand):
     page = hand.page
     page.goto("/trees/build")
@@ -68,9 +75,7 @@ def build_from_nothing(hand):
     hand.press(page.get_by_role("button", name="Add dependency"))
     expect(page.locator("#b-list")).to_contain_text("after collect")
     expect(page.locator("#b-checks")).to_contain_text("all clear")
-    hand.press(page.get_by_role("button", name="Save and run"))
-    page.wait_for_url(re.compile(r"/runs/\d+"))
-    ended(page, "Completed")
+    saved_and_run(hand)
 
 
 def build_from_a_pattern(hand):
@@ -80,9 +85,7 @@ def build_from_a_pattern(hand):
     page.wait_for_url("**/trees/build/*")
     hand.press(page.get_by_role("link", name="Dry run", exact=True))
     expect(page.locator("#b-side")).to_contain_text("Critical path")
-    hand.press(page.get_by_role("button", name="Save and run"))
-    page.wait_for_url(re.compile(r"/runs/\d+"))
-    ended(page, "Completed")
+    saved_and_run(hand)
 
 
 def run_and_watch(hand):
