@@ -134,8 +134,8 @@ def filter_params(given: Mapping[str, Any], noun: str) -> QueryDict:
 
 def if_match(request: Request) -> int | None:
     """The version in If-Match, or None without one (or with *). Raises Invalid."""
-    text = request.headers.get("If-Match", "").strip()
-    if text in ("", "*"):
+    text = request.headers.get("If-Match", "*").strip()
+    if text == "*":
         return None
     number = text.removeprefix("W/").strip('"')
     if not (number.isascii() and number.isdecimal() and len(number) < 10):

@@ -148,14 +148,16 @@ def signed_in():
 
 @pytest.fixture
 def window(browser, server, signed_in):
-    """Makes pages of people who have signed in; at the end none of them may have complained.
+    """Makes empty pages of people who have signed in; at the end none of them may have complained.
 
-    `window.forgive(word)`: complaints with *word* are what the test is about.
+    `window.forgive(word)`: complaints with *word* are what the test is about. Nothing moves of itself: what turns and
+    glides costs more than all else that a page does.
     """
     contexts, listener = [], Listener()
 
     def open_page(user="admin", password=None, **options):
-        options = {"viewport": {"width": 1280, "height": 800}, "base_url": server.url} | options
+        usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "base_url": server.url}
+        options = usual | options
         cookies = signed_in.get((user, password))
         context = browser.new_context(**options, storage_state=cookies)
         contexts.append(context)
@@ -169,8 +171,6 @@ def window(browser, server, signed_in):
             page.get_by_role("button", name="Sign in").click()
             page.wait_for_url(f"{server.url}/")
             signed_in[user, password] = context.storage_state()
-        else:
-            page.goto("/")
         return page
 
     open_page.forgive = listener.forgive

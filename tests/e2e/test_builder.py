@@ -146,7 +146,6 @@ def test_tasks_are_dragged_and_dependencies_drawn_with_the_mouse(window):
 
 def test_no_view_has_an_accessibility_violation(window):
     page = window()
-    page.emulate_media(reduced_motion="reduce")
     page.goto("/trees/build")
     found = violations(page)
     page.get_by_role("button", name="Use Complex workflow").click()

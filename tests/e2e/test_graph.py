@@ -128,10 +128,10 @@ def test_many_arrows_follow_the_news_and_the_pointer(window, server):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_graph_fits_a_phone(window, theme):
+def test_the_graph_fits_a_phone(window, server, theme):
     page = window()
     page.set_viewport_size({"width": 390, "height": 844})
-    page.context.add_cookies([{"name": "theme", "value": theme, "url": page.url}])
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": server.url}])
     page.goto("/trees/?q=Load daily orders")
     page.get_by_role("link", name="Load daily orders", exact=True).first.click()
     page.get_by_role("link", name="Graph").click()

@@ -107,6 +107,7 @@ def test_no_single_key_changes_anything(scene, name):
 
 def test_the_palette_goes_anywhere(scene):
     page = scene.page
+    page.goto("/")
     page.keyboard.press("Control+k")
     page.keyboard.type("health")
     expect(page.get_by_role("option", name=re.compile("Server health report")).first).to_be_visible()
@@ -124,6 +125,7 @@ def test_the_palette_goes_anywhere(scene):
 
 def test_the_palette_changes_the_theme_at_once(scene):
     page = scene.page
+    page.goto("/")
     address, before = page.url, page.evaluate("document.documentElement.dataset.bsTheme")
     page.keyboard.press("Control+k")
     page.keyboard.type("dark")

@@ -27,7 +27,7 @@ def add(name, parent, seconds, steps, after=()):
 for group in range(4):
     array.append({"id": f"group {group}", "name": f"group {group}", "parent_id": "root"})
     for number in range(15):
-        add(f"long {group}.{number}", f"group {group}", 30, 112)
+        add(f"long {group}.{number}", f"group {group}", 18, 67)
     for number in range(6):
         add(f"step {group}.{number}", f"group {group}", 1.5, 5, [f"step {group}.{number - 1}"] if number else [])
 tree_from_array(owner=User.objects.get(username="admin"), data=array)
