@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -11,11 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 VARIABLE = "DATABASE_URL"
 EXAMPLES = "write postgres://user:password@host:5432/name or sqlite:///path/of/file"
 POSTGRES = frozenset({"postgres", "postgresql"})
-WAIT_S = 20  # for a lock of SQLite, and for a free connection of the pool
+WAIT_S = 20.0  # for a lock of SQLite, unless its address says otherwise, and for a free connection of the pool
+MAX_WAIT_S = 600.0
+READ_ONLY = ("default_transaction_read_only", "in_hot_standby")
 RETRY_S = 5  # tries of the pool to connect come ever more rarely, until it begins anew after this time
 CONNECT_S = "10"
 MIN_POOL = 5  # the engine has up to three of them all the time
-LOCK_WAIT = f"-c lock_timeout={WAIT_S}s"
+LOCK_WAIT = f"-c lock_timeout={WAIT_S:.0f}s"
 # what libpq understands; others would be refused at the first query, without the name of the variable
 OPTIONS = frozenset({
     "application_name", "channel_binding", "connect_timeout", "gssencmode", "keepalives", "keepalives_count",
@@ -30,7 +33,7 @@ def database(url: str, data_dir: Path, *, pool: int, synchronous: str) -> dict[s
     Raises ImproperlyConfigured naming DATABASE_URL and the remedy; it never shows the password.
     """
     if not url:
-        return _sqlite(data_dir / "apflow.sqlite3", synchronous)
+        return _sqlite(data_dir / "apflow.sqlite3", synchronous, WAIT_S)
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -38,7 +41,7 @@ def database(url: str, data_dir: Path, *, pool: int, synchronous: str) -> dict[s
         message = "the port is no number, or the address cannot be read (a ':', '/', '@', '?' or '%' in the password is"
         raise ImproperlyConfigured(f"{VARIABLE}: {message} written %3A, %2F, %40, %3F, %25)") from None
     if parts.scheme == "sqlite":
-        return _sqlite(_file(parts.netloc, parts.path), synchronous)
+        return _sqlite(_file(parts.netloc, parts.path), synchronous, _patience(parts.query))
     if parts.scheme not in POSTGRES:
         raise ImproperlyConfigured(f"{VARIABLE}: '{parts.scheme[:20]}' is no known database: {EXAMPLES}")
     name = unquote(parts.path[1:])
@@ -53,14 +56,14 @@ def database(url: str, data_dir: Path, *, pool: int, synchronous: str) -> dict[s
     return _postgresql(name, place, _options(parts.query), pool)
 
 
-def _sqlite(path: Path, synchronous: str) -> dict[str, Any]:
+def _sqlite(path: Path, synchronous: str, wait_s: float) -> dict[str, Any]:
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
         # IMMEDIATE: a transaction that reads first and writes later would fail at once with "database is locked"
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": WAIT_S,
+            "timeout": wait_s,
             "init_command": (
                 f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA mmap_size=134217728; "
                 # a checkpoint every 10 MB, not 4: half as many steps have to wait for one
@@ -73,7 +76,8 @@ def _sqlite(path: Path, synchronous: str) -> dict[str, Any]:
 def _postgresql(name: str, place: dict[str, str], options: dict[str, Any], pool: int) -> dict[str, Any]:
     if pool:
         sizes = {"min_size": min(2, pool), "max_size": pool}
-        options["pool"] = sizes | {"timeout": WAIT_S, "reconnect_timeout": RETRY_S, "max_idle": 300}
+        times = {"timeout": WAIT_S, "reconnect_timeout": RETRY_S, "max_idle": 300}
+        options["pool"] = sizes | times | {"reset": _part_with_read_only}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": name,
@@ -82,6 +86,28 @@ def _postgresql(name: str, place: dict[str, str], options: dict[str, Any], pool:
         "CONN_HEALTH_CHECKS": True,  # a restart of the server is not seen by the requests after it
         "OPTIONS": options,
     }
+
+
+def _part_with_read_only(session: Any) -> None:
+    """Called with a connection that comes back to the pool. One that began while the database took no writes would take
+    none ever after; the server tells its clients unasked, so knowing it costs nothing."""
+    if any(session.info.parameter_status(name) == "on" for name in READ_ONLY):
+        session.close()
+
+
+def _patience(query: str) -> float:
+    """Seconds to wait for a lock of SQLite: `?timeout=` in its address."""
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    text = options.pop("timeout", str(WAIT_S))
+    if options:
+        raise ImproperlyConfigured(f"{VARIABLE}: unknown option '{min(options)[:40]}' for SQLite: use timeout")
+    try:
+        wait_s = float(text)
+    except ValueError:
+        wait_s = 0.0
+    if not (isfinite(wait_s) and 0 < wait_s <= MAX_WAIT_S):
+        raise ImproperlyConfigured(f"{VARIABLE}: timeout is a number of seconds over 0, at most {MAX_WAIT_S:g}")
+    return wait_s
 
 
 def _options(query: str) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.exceptions import SessionInterrupted
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext, gettext_lazy
 
 from dashboard.htmx import fragment, is_htmx, notice
+from orchestration.away import is_away, is_read_only
 from orchestration.domain.doors import PROGRAMS, RPC, door_of
 from orchestration.rpc.codes import INTERNAL, INVALID_REQUEST
 from orchestration.rpc.envelope import failed
@@ -30,7 +30,6 @@ TITLES = {
     503: gettext_lazy("The database does not answer"),
 }
 CODES = {400: "invalid", 403: "forbidden", 404: "not_found", 413: "body_too_large", 503: "unavailable"}
-AWAY = (OperationalError, InterfaceError)
 AGAIN_S = 5
 
 
@@ -67,8 +66,8 @@ def _note(request: HttpRequest, code: str) -> None:
 @login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400; 503 when it was the session that could not be stored: Django calls that a bad request."""
-    if isinstance(exception, SessionInterrupted) and _came_of_it(exception):
-        return _database_away(request)
+    if isinstance(exception, SessionInterrupted) and (trouble := _came_of(exception)):
+        return _database_away(request, trouble)
     return error_page(request, 400, gettext("the request could not be understood"))
 
 
@@ -83,25 +82,25 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return error_page(request, 404, gettext("there is nothing here, or you may not see it"))
 
 
-def _came_of_it(error: BaseException | None) -> bool:
-    """Whether *error* was raised because the database is away: it, or what was being handled then, says so."""
-    while error is not None and not isinstance(error, AWAY):
+def _came_of(error: BaseException | None) -> BaseException | None:
+    """What says that the database is away: *error*, or what was being handled then. None: nothing."""
+    while error is not None and not is_away(error):
         error = error.__context__
-    return error is not None
+    return error
 
 
-def _database_away(request: HttpRequest) -> HttpResponse:
+def _database_away(request: HttpRequest, trouble: BaseException) -> HttpResponse:
     """503. Not even who asks can be read, so the page has no navigation; what was sent is not sent again."""
     _ask_nothing_more(request)
-    message = gettext("the database does not answer: it is busy or restarting. Nothing is lost: try again in a moment")
+    heading, message, shown = _said_of(trouble)
     if door_of(request.path) in PROGRAMS or is_htmx(request):
         answer = error_page(request, 503, message)
     else:
         reading = request.method in ("GET", "HEAD")
         context = {
             "status": 503,
-            "heading": TITLES[503],
-            "message": gettext("it is busy or restarting; nothing is lost"),
+            "heading": heading,
+            "message": shown,
             "again_s": AGAIN_S if reading else 0,
             "address": request.get_full_path() if reading else "/",
             "request": request,  # for the theme; without the context processors, which would ask who this is
@@ -109,6 +108,16 @@ def _database_away(request: HttpRequest) -> HttpResponse:
         answer = HttpResponse(render_to_string("unavailable.html", context), status=503)
     answer["Retry-After"] = str(AGAIN_S)
     return answer
+
+
+def _said_of(trouble: BaseException) -> tuple[str, str, str]:
+    """Heading of a page, a text that stands alone, and one below the heading."""
+    if is_read_only(trouble):
+        remedy = gettext("nothing can be stored until it is made writable again; nothing is lost")
+        alone = gettext("the database is read-only: nothing can be stored until it is made writable again")
+        return gettext("The database is read-only"), alone, remedy
+    alone = gettext("the database does not answer: it is busy or restarting. Nothing is lost: try again in a moment")
+    return str(TITLES[503]), alone, gettext("it is busy or restarting; nothing is lost")
 
 
 def _ask_nothing_more(request: HttpRequest) -> None:
@@ -121,8 +130,9 @@ def _ask_nothing_more(request: HttpRequest) -> None:
 @login_not_required
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 while the database is away. Django calls it while the error is being handled."""
-    if isinstance(sys.exception(), AWAY):
-        return _database_away(request)
+    trouble = sys.exception()
+    if trouble is not None and is_away(trouble):
+        return _database_away(request, trouble)
     return error_page(request, 500, gettext("the server has logged what happened; nothing you did is lost"))
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from orchestration.away import advice, is_away
 from orchestration.domain.errors import Forbidden, Invalid, NotFound, OrchestrationError
 from orchestration.services import audit, throttle
 
@@ -93,9 +93,9 @@ def _methods(context: dict[str, Any]) -> list[str]:
 
 def _of_accident(exception: Exception) -> Response:
     """Nobody outside learns more than a number to ask about."""
-    if isinstance(exception, OperationalError):
+    if is_away(exception):
         logger.warning("database busy or away: %s", type(exception).__name__)
-        response = answer(503, "unavailable", "the database is busy: try again")
+        response = answer(503, "unavailable", advice(exception))
         response["Retry-After"] = str(BUSY_S)
         return response
     number = uuid.uuid4().hex[:12]

@@ -11,8 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from time import monotonic
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
+from orchestration.away import is_away
 from orchestration.conf import Conf
 from orchestration.domain.fleet import Key
 from orchestration.domain.ready_queue import DEFAULT_QUEUE, Slots
@@ -96,11 +97,12 @@ class Courier(threading.Thread):
             while self._wait():
                 try:
                     self._step()
-                except (OperationalError, InterfaceError) as error:
-                    self._pause_after(error)
-                except Exception:
-                    logger.exception("a step of the worker failed")
-                    self._pause_after(None)
+                except Exception as error:
+                    if is_away(error):
+                        logger.error("the database does not answer (%s)", type(error).__name__)
+                    else:
+                        logger.exception("a step of the worker failed")
+                    self._pause()
         finally:
             connection.close()
 
@@ -198,9 +200,7 @@ class Courier(threading.Thread):
                 self._outcomes.append(lost)
         return stops
 
-    def _pause_after(self, error: Exception | None) -> None:
-        if error is not None:
-            logger.error("the database does not answer (%s)", type(error).__name__)
+    def _pause(self) -> None:
         connection.close()
         pause = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1

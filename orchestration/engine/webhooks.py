@@ -12,8 +12,9 @@ from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, connection
 
+from orchestration.away import is_away
 from orchestration.engine.webhook_post import post
 from orchestration.publishing import publisher
 from orchestration.services.webhook_feed import Feed
@@ -92,11 +93,11 @@ class WebhookPump(threading.Thread):
                 self._poked, self._read_at = False, time.monotonic()
                 self._feed.make_deliveries()
             self._send()
-        except (OperationalError, InterfaceError) as error:
-            logger.warning("webhooks wait for the database: %s", error)
-            connection.close()
-        except Exception:
-            logger.exception("webhooks could not be worked on")
+        except Exception as error:
+            if is_away(error):
+                logger.warning("webhooks wait for the database: %s", error)
+            else:
+                logger.exception("webhooks could not be worked on")
             connection.close()
         else:
             return True
@@ -115,9 +116,9 @@ class WebhookPump(threading.Thread):
             sending, answer = self._done[0]
             try:
                 record(sending, answer)
-            except (OperationalError, InterfaceError):
-                raise  # it stays the first of the queue; the row is claimed, so nobody else sends it meanwhile
-            except Exception:
+            except Exception as error:
+                if is_away(error):
+                    raise  # it stays the first of the queue; the row is claimed, so nobody else sends it meanwhile
                 logger.exception("what came of delivery %s cannot be stored", sending.delivery_id)
             with self._condition:
                 del self._done[0]

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
+from orchestration.away import is_away
 from orchestration.conf import Conf
 from orchestration.domain.ready_queue import Slots
 from orchestration.domain.work import UNSTORABLE, Ending, Outcome, log_ids
@@ -121,7 +122,9 @@ class Writer(threading.Thread):
         while not self._ending:
             try:
                 return self._take_over()
-            except (OperationalError, InterfaceError) as error:
+            except Error as error:
+                if not is_away(error):
+                    raise
                 self._pause_after(error, [])
         return []
 
@@ -158,10 +161,11 @@ class Writer(threading.Thread):
         try:
             with self._committing:
                 self._commit(batch)
-        except (OperationalError, InterfaceError) as error:
-            self._pause_after(error, batch)
-        except Exception:  # noqa: BLE001  logged there; the thread must live on, whatever one report contains
-            self._isolate_poison(batch)
+        except Exception as error:  # noqa: BLE001  logged there; the thread must live on, whatever one report contains
+            if is_away(error):
+                self._pause_after(error, batch)
+            else:
+                self._isolate_poison(batch)
 
     def _commit(self, batch: list[Outcome]) -> None:
         self._dispatcher.maintain()
@@ -195,8 +199,8 @@ class Writer(threading.Thread):
         self._failures = 0
         self.degraded = f"cannot read run {applied.unreadable[0]}; see the server's log" if applied.unreadable else ""
 
-    def _pause_after(self, error: OperationalError | InterfaceError, batch: list[Outcome]) -> None:
-        """The database is locked, full or gone: keep every report and try again."""
+    def _pause_after(self, error: Exception, batch: list[Outcome]) -> None:
+        """The database is locked, full, read-only or gone: keep every report and try again."""
         pause = RETRY_S[min(self._failures, len(RETRY_S) - 1)]
         self._failures += 1
         self.degraded = f"{type(error).__name__}: {error}"[:200]

@@ -6,9 +6,8 @@ import logging
 import uuid
 from typing import Any
 
-from django.db import OperationalError
-
 from orchestration.api.authentication import TokenScope
+from orchestration.away import advice, is_away
 from orchestration.domain.errors import (
     AlreadyFinished,
     AlreadyRunning,
@@ -77,9 +76,9 @@ def error_of(exception: Exception) -> dict[str, Any]:
         if isinstance(exception, Invalid):
             data["problems"] = [_problem(p) for p in exception.problems[:MAX_PROBLEMS]]
         return _error(_code(exception), exception.message, data)
-    if isinstance(exception, OperationalError):
+    if is_away(exception):
         logger.warning("database busy or away: %s", type(exception).__name__)
-        return _error(BUSY, "the database is busy: try again", {"reason": "unavailable"})
+        return _error(BUSY, advice(exception), {"reason": "unavailable"})
     number = uuid.uuid4().hex[:12]
     logger.error("error %s", number, exc_info=exception)
     return _error(INTERNAL, "Internal error", {"reason": f"something broke; the server's log has it under {number}"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from orchestration.api.views import catalogue
@@ -65,16 +65,20 @@ def test_accidents_have_a_number_and_no_details(api, monkeypatch, caplog):
     def broken(*_):
         raise RuntimeError("SELECT secret")
 
-    def busy(*_):
-        raise OperationalError("database is locked")
-
     monkeypatch.setattr(catalogue.overview, "queue", broken)
     answer = api.get("queue/")
     assert refusal(answer) == (500, "internal_error", "")
     assert b"SELECT" not in answer.content
     assert answer.json()["error_id"] in error_of(answer)["message"]
     assert answer.json()["error_id"] in caplog.text
-    monkeypatch.setattr(catalogue.overview, "queue", busy)
+
+
+@pytest.mark.parametrize("kind", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_no_accident(api, monkeypatch, kind):
+    def away(*_):
+        raise kind("connection already closed")
+
+    monkeypatch.setattr(catalogue.overview, "queue", away)
     answer = api.get("queue/")
     assert (refusal(answer)[:2], answer["Retry-After"]) == ((503, "unavailable"), "1")
 

@@ -22,6 +22,12 @@ def test_another_file(tmp_path):
     assert made(f"sqlite:///{tmp_path}/a%20b.sqlite3", tmp_path)["NAME"] == tmp_path / "a b.sqlite3"
 
 
+def test_how_long_to_wait_for_a_lock(tmp_path):
+    assert made("", tmp_path)["OPTIONS"]["timeout"] == 20
+    assert made(f"sqlite:///{tmp_path}/a", tmp_path)["OPTIONS"]["timeout"] == 20
+    assert made(f"sqlite:///{tmp_path}/a?timeout=1.5", tmp_path)["OPTIONS"]["timeout"] == 1.5
+
+
 def test_postgresql(tmp_path):
     found = made("postgresql://Ann%40x:p%3Aw%2F%25@Db.Example.org:6432/fl%20ows?sslmode=require", tmp_path)
     assert found["ENGINE"] == "django.db.backends.postgresql"
@@ -62,6 +68,11 @@ def test_no_pool(tmp_path):
         ("postgres://u:secret@h/x?sslmod=require", "unknown option 'sslmod'"),
         ("secret", "is no known database"),
         ("sqlite://var/x", "three slashes"),
+        ("sqlite:///var/x?timeout=soon", "a number of seconds"),
+        ("sqlite:///var/x?timeout=0", "a number of seconds"),
+        ("sqlite:///var/x?timeout=nan", "a number of seconds"),
+        ("sqlite:///var/x?timeout=601", "a number of seconds"),
+        ("sqlite:///var/x?mode=secret&mode=ro", "unknown option 'mode'"),
     ],
 )
 def test_what_cannot_be_right_is_refused(tmp_path, url, said):
