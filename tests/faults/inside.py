@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.management import ManagementUtility
 from django.test import Client
 
 from orchestration.builders.bulk import work_off
@@ -16,6 +18,17 @@ from orchestration.selectors.bulk import bulk_preview
 from orchestration.services.bulk import operation_create
 from orchestration.services.transitions_verbs import note
 from orchestration.soak.inside import NAME
+
+VERSION = 0x20080522  # of the kernel's interface for capabilities
+
+
+def powerless(argv: list[str]) -> None:
+    """`manage.py` with *argv*, in a process whose user may be root, but has none of root's privileges (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    none = (ctypes.c_uint32 * 6)()
+    if libc.capset((ctypes.c_uint32 * 2)(VERSION, 0), none):
+        raise OSError(ctypes.get_errno(), "capset")
+    ManagementUtility(["manage.py", *argv]).execute()
 
 
 def session(name: str = NAME) -> str:

@@ -94,6 +94,12 @@ class Place(Installation):
         child.url = f"http://127.0.0.1:{port}"
         return self.says(child, "Serving") if wait else child
 
+    def powerless(self, *options, wait=True):
+        """`server`, by a root that may no more than other users."""
+        argv = ["up", "--port", str(free_port()), *options]
+        child = self._order("up", call="tests.faults.inside:powerless", arguments=[argv])
+        return self.says(child, "Serving") if wait else child
+
     def web(self, **options):
         """Pages only."""
         return self.server("--no-engine", **options)
