@@ -13,13 +13,14 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
 from apflow_site.origin import SameOrigin
-from apflow_site.sockets import FewSockets
+from apflow_site.sockets import FewSockets, FewWords
 from dashboard.routing import websocket_urlpatterns as page_sockets
 from orchestration.routing import websocket_urlpatterns as event_sockets
 
+sockets = URLRouter([*page_sockets, *event_sockets])
 application = ProtocolTypeRouter(
     {
         "http": http_application,
-        "websocket": SameOrigin(AuthMiddlewareStack(FewSockets(URLRouter([*page_sockets, *event_sockets])))),
+        "websocket": SameOrigin(FewWords(AuthMiddlewareStack(FewSockets(sockets)))),
     }
 )

@@ -20,7 +20,10 @@ LIMITED = ("page", "admin")
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to bodies over MAX_BODY_BYTES, whether their length is announced or not."""
+    """Answers 413 to bodies over MAX_BODY_BYTES, whether their length is announced or not.
+
+    Our own server reads no more than that, and tells of a length over the limit (orchestration/engine/bounds.py).
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -83,7 +86,7 @@ def _length(request: HttpRequest) -> int:
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isdigit():
         return int(announced)
-    body = getattr(request, "_stream", None)  # chunked: the server has spooled it to a file already
+    body = getattr(request, "_stream", None)  # chunked, from another server: spooled to a file already
     if body is None or not getattr(body, "seekable", lambda: False)():
         return 0
     size: int = body.seek(0, 2)

@@ -16,11 +16,10 @@ from orchestration.selectors.access import run_for_read, watching
 from orchestration.services import audit, throttle
 from orchestration.streams import AccessLost, Told, clean_seq, follow, watcher_of
 
-MAX_INCOMING = 64 * 1024
 SEND_TIMEOUT_S = 10.0  # a socket that takes nothing for so long is given up
 
 DONE = 1000
-TOO_BIG = 1009
+TOO_BIG = 1009  # closed so, for any socket, by apflow_site/sockets.py
 BAD_REQUEST = 4400
 NOT_SIGNED_IN = 4401
 NOT_ALLOWED = 4403  # any more
@@ -66,11 +65,6 @@ class RunEventConsumer(AsyncWebsocketConsumer):
             self._worker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Nothing is expected from the other side; what is too long ends the connection."""
-        if len(text_data or "") > MAX_INCOMING or len(bytes_data or b"") > MAX_INCOMING:
-            await self.close(TOO_BIG)
 
     async def _serve(self) -> None:
         try:

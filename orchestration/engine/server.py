@@ -14,12 +14,12 @@ import daphne.server  # noqa: F401  installs the asyncio reactor, so it comes be
 from twisted.internet import defer
 from twisted.internet import reactor as twisted_reactor
 
-from orchestration.engine.backpressure import PatientServer
+from orchestration.engine.bounds import BoundedServer
 
 log = logging.getLogger("apflow.server")
 reactor: Any = twisted_reactor  # a module to the type checker
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # of a WebSocket, both ways: a window of 500 rows is 400 kB
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024  # to a viewer: a window of 500 rows is 400 kB; what viewers may say is in bounds.py
 WATCH_S = 1.0
 HANDSHAKE_S = 30  # until a socket is answered: after a restart all viewers come back at once, and wait their turn
 STOP_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
@@ -37,7 +37,7 @@ class DatabaseFileLost(Exception):
     """What *watch* has found: going on would only look as if it worked."""
 
 
-class EngineServer(PatientServer):
+class EngineServer(BoundedServer):
     """Serves until a stop signal; the engine starts once the port is open, and stops before the loop ends.
 
     *failure* is set when the port can't be opened or the engine doesn't start; `run` then returns at once.

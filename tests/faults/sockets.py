@@ -35,14 +35,15 @@ def drained(made, timeout_s=20.0):
     """How many bytes still came, and the code of the close frame at the end (None: cut off)."""
     made.settimeout(timeout_s)
     with made:
-        got = _rest(made)
+        got = received(made)
     tail = got[-40:]
     at = tail.rfind(b"\x88")
     code = struct.unpack(">H", tail[at + 2 : at + 4])[0] if at >= 0 and len(tail) >= at + 4 else None
     return len(got), code
 
 
-def _rest(made):
+def received(made):
+    """All that comes until the other side ends."""
     got = b""
     while True:
         try:

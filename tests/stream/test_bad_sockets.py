@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
@@ -14,6 +17,7 @@ from apflow_site.asgi import application
 from orchestration import consumers
 from tests.factories import make_user
 from tests.stream.support import WAIT_S, busy_tree, start
+from tests.support_processes import ROOT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ws]
 database = sync_to_async
@@ -26,9 +30,9 @@ def prepare():
     return run, "; ".join(f"{key}={morsel.value}" for key, morsel in client.cookies.items()).encode()
 
 
-async def opened(run, cookie, query=""):
+async def opened(run, cookie, query="", kind=""):
     headers = [(b"host", b"testserver"), (b"origin", b"http://testserver"), (b"cookie", cookie)]
-    socket = WebsocketCommunicator(application, f"/ws/runs/{run.pk}/{query}", headers=headers)
+    socket = WebsocketCommunicator(application, f"/ws/runs/{run.pk}/{kind}{query}", headers=headers)
     assert (await socket.connect(timeout=WAIT_S))[0]
     return socket
 
@@ -60,6 +64,51 @@ async def test_what_clients_say_reaches_nobody():
     await socket.send_input({"type": "websocket.receive", "bytes": b"\x00\xff"})
     assert await socket.receive_nothing(timeout=0.2)
     await socket.disconnect(timeout=WAIT_S)
+
+
+async def code(socket):
+    """The code that it is closed with, after whatever else it is told; later it is told nothing."""
+    while (found := await first(socket)) is None:
+        pass
+    assert await socket.receive_nothing(timeout=0.1)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["", "page/", "graph/"])
+async def test_what_is_too_long_or_too_often_ends_any_socket(kind, settings):
+    run, cookie = await database(prepare)()
+    most = settings.MAX_SOCKET_BYTES
+    for said in ({"text": "é" * (most // 2) + "x"}, {"bytes": bytes(most + 1)}):
+        socket = await opened(run, cookie, kind=kind)
+        await socket.send_input({"type": "websocket.receive", **said})
+        assert await code(socket) == consumers.TOO_BIG
+        await socket.wait(timeout=WAIT_S)
+    socket = await opened(run, cookie, kind=kind)
+    for size in [most] * sockets.MOST_MESSAGES + [1]:
+        assert socket.output_queue.empty() or await first(socket) is None
+        await socket.send_input({"type": "websocket.receive", "bytes": bytes(size)})
+    assert await code(socket) == sockets.TOO_MANY
+    await socket.wait(timeout=WAIT_S)
+
+
+async def test_who_says_little_at_a_time_may_say_much(monkeypatch):
+    run, cookie = await database(prepare)()
+    clock = itertools.count(1000.0, 1.01 / sockets.MOST_MESSAGES)
+    monkeypatch.setattr(sockets, "monotonic", lambda: next(clock))
+    socket = await opened(run, cookie)
+    assert await first(socket) is None
+    for _ in range(5 * sockets.MOST_MESSAGES):
+        await socket.send_input({"type": "websocket.receive", "text": "x"})
+    assert await socket.receive_nothing(timeout=0.2)
+    await socket.disconnect(timeout=WAIT_S)
+
+
+def test_our_own_pages_say_nothing():
+    """Else they would have to stay below the limits."""
+    for folder, pattern in (("templates", "*.html"), ("static", "*.js")):
+        for path in (ROOT / folder).rglob(pattern):
+            if path.parent.name != "vendor":
+                assert not re.search(r"ws:send|ws-send|socket\.send|WebSocket\(", path.read_text()), path
 
 
 async def test_one_person_has_only_so_many_sockets(monkeypatch):
