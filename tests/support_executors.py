@@ -87,11 +87,22 @@ def result(kind: str):
         "circle": lambda: circle,
         "error": lambda: {"error": "it went wrong"},
         "surrogate": lambda: {"x": "\ud800"},
+        "nul": lambda: {"x": "a\0b"},
+        "nul_name": lambda: {"x": {"a\0b": 1}},
+        "deep": lambda: nested(lambda inner: [inner]),
+        "deep_names": lambda: nested(lambda inner: {"x": inner}),
         "object": lambda: {"x": object()},
         "million": lambda: "y" * (1024 * 1024 - 2),
         "none": lambda: None,
     }
     return values[kind]()
+
+
+def nested(wrap):
+    value: object = 0
+    for _ in range(5000):
+        value = wrap(value)
+    return value
 
 
 @executor(id="t_flood")

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.django_db
 HERE = Path(__file__).parent
 ENTRIES = json.loads((HERE / "bad_inputs.json").read_text())
 HTTP, COMMAND, CHILD = "executors/test_http.py", "executors/test_builtins.py", "engine/test_children.py"
+RESULT = "engine/test_children_results.py"
 STREAM, SOCKET, RIGHTS = "stream/test_json_stream.py", "stream/test_bad_sockets.py", "stream/test_rights.py"
 # Entries that reach no route of the API: the test that plays each. The others of the group "ssrf" are played literally
 # by executors/test_bad_inputs.py. What differs: bad frames, binary ones too, are ignored and not answered (clients have
@@ -54,10 +55,10 @@ ELSEWHERE = {
     "BI-193": f"{COMMAND}::test_command_keeps_both_ends_of_a_long_output",
     "BI-194": f"{CHILD}::test_a_stubborn_attempt_and_its_detached_grandchild_are_killed",
     "BI-196": f"{COMMAND}::test_command_gets_standard_input_and_a_small_environment",
-    "BI-202": f"{CHILD}::test_every_way_to_fail_fails_this_attempt_only",
-    "BI-203": f"{CHILD}::test_every_way_to_fail_fails_this_attempt_only",
-    "BI-205": f"{CHILD}::test_every_way_to_fail_fails_this_attempt_only",
-    "BI-206": f"{CHILD}::test_every_way_to_complete",
+    "BI-202": f"{RESULT}::test_every_way_to_fail_fails_this_attempt_only",
+    "BI-203": f"{RESULT}::test_every_way_to_fail_fails_this_attempt_only",
+    "BI-205": f"{RESULT}::test_every_way_to_fail_fails_this_attempt_only",
+    "BI-206": f"{RESULT}::test_every_way_to_complete",
     "BI-207": "security/test_canary.py::test_the_canary_is_nowhere_but_in_its_executor",
     "BI-208": f"{CHILD}::test_progress_is_thinned_out_and_the_last_one_kept",
 }
