@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
@@ -14,8 +15,14 @@ from django.test import Client
 from apflow_site.asgi import application
 from dashboard import consumers
 from orchestration import feeds, streams
-from orchestration.domain.states import Status
+from orchestration.builders.draft import draft_from_tree, own_ids, spec_of_draft
+from orchestration.domain.errors import AlreadyRunning
+from orchestration.domain.outline_edit import remove
+from orchestration.domain.states import Kind, Status
 from orchestration.models import TreeShare
+from orchestration.services.structure import tree_redefine
+from orchestration.services.transitions_verbs import note
+from orchestration.services.trees import tree_delete
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
 
@@ -30,13 +37,13 @@ def prepare(tasks=3):
     return tree, start(tree)
 
 
-def socket(run, name, query="", origin=b"http://testserver"):
+def socket(run, name, query="", origin=b"http://testserver", kind="page"):
     client = Client()
     if name:
         client.force_login(make_user(name))
     cookie = "; ".join(f"{key}={morsel.value}" for key, morsel in client.cookies.items())
     headers = [(b"host", b"testserver"), (b"origin", origin), (b"cookie", cookie.encode())]
-    return WebsocketCommunicator(application, f"/ws/runs/{run.pk}/page/{query}", headers=headers)
+    return WebsocketCommunicator(application, f"/ws/runs/{run.pk}/{kind}/{query}", headers=headers)
 
 
 async def fragments(page, until):
@@ -170,6 +177,31 @@ async def test_a_lost_right_ends_the_page(monkeypatch):
             return
         assert json.loads(output["text"])["alive"] >= 0
     raise AssertionError("the page stays open")
+
+
+@pytest.mark.parametrize("kind", ["page", "graph"])
+async def test_a_page_outlives_a_deleted_task_and_ends_with_its_tree(kind):
+    """With the pace that people get: the end comes within five seconds."""
+    tree, run = await database(prepare)()
+    page = await database(socket)(run, "ann", kind=kind)
+    await page.connect()
+    await fragments(page, "#run-head")
+    with pytest.raises(AlreadyRunning):
+        await database(tree_delete)(user=tree.owner, tree_id=tree.pk)
+    await database(end_run)(run, Status.COMPLETED)
+    await fragments(page, 'data-active="0"')
+    gone = await database(task_named)(tree, "t1")
+    array = remove(await database(draft_from_tree)(tree), str(gone.pk))
+    spec = await database(lambda: spec_of_draft(array, own_ids(tree)))()
+    await database(tree_redefine)(user=tree.owner, tree_id=tree.pk, version=tree.version, spec=spec)
+    await database(note)(run.pk, Kind.LATE_RESULT, {"ending": "completed"})
+    await run.arefresh_from_db()
+    assert gone.pk.hex not in (await fragments(page, f'data-seq="{run.seq}"'))[-1]
+    await database(tree_delete)(user=tree.owner, tree_id=tree.pk)
+    async with asyncio.timeout(5.0):
+        while (output := await page.receive_output(timeout=WAIT_S))["type"] == "websocket.send":
+            assert "alive" in json.loads(output["text"]), "nothing more is told of it"
+    assert output == {"type": "websocket.close", "code": 4404}
 
 
 async def test_a_page_that_cannot_be_rendered_is_told_to_come_back(monkeypatch):
