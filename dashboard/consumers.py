@@ -69,6 +69,7 @@ class RunPageConsumer(AsyncWebsocketConsumer):
         except Run.DoesNotExist:
             await self.close(NOT_FOUND)
         except TooSlow:
+            logger.info("a page does not read: closed with %s", TOO_SLOW, extra={"run": self._run_id})
             await self.close(TOO_SLOW)
         except Exception:
             logger.exception("the page of run %s gets no news", self._run_id, extra={"run": self._run_id})

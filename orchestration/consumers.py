@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 from types import SimpleNamespace
 from urllib.parse import parse_qs
 
@@ -15,6 +16,8 @@ from orchestration.domain.errors import Invalid, NotFound
 from orchestration.selectors.access import run_for_read, watching
 from orchestration.services import audit, throttle
 from orchestration.streams import AccessLost, Told, clean_seq, follow, watcher_of
+
+logger = logging.getLogger("apflow.streams")
 
 SEND_TIMEOUT_S = 10.0  # a socket that takes nothing for so long is given up
 
@@ -90,6 +93,7 @@ class RunEventConsumer(AsyncWebsocketConsumer):
             self._seq = seq
 
     async def _give_up(self) -> None:
+        logger.info("a viewer does not read: closed with %s", TOO_SLOW, extra={"run": self._run_id})
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
                 await self.send(json.dumps({"resync": self._seq}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
 
 import psutil
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.fault, pytest.mark.slow]
 STUCK = 12
 EVENT = 4000  # characters
 TOO_SLOW = 4408
+OPEN = (psutil.CONN_ESTABLISHED, psutil.CONN_CLOSE_WAIT)
+DRIP_S = 0.2  # between two bytes
 MIB = 1024 * 1024
 STORM = int(os.environ.get("FAULT_SOCKETS", "100"))
 STORM_S = 10.0 * PATIENCE  # the goal is 10 s on two cores of one's own
@@ -53,9 +56,14 @@ def test_f31_sockets_that_read_nothing_are_given_up_and_cost_little(fat):
     until(lambda: connections(server) == 0, "that they are given up", 40)
     codes = [drained(made) for made in (first, *several)]
     assert all(got < MIB for got, _ in codes), "what waits for them is little, in the kernel as well"
-    assert {code for _, code in codes} <= {TOO_SLOW, None}, "closed as too slow, or cut off when even that did not fit"
+    assert {code for _, code in codes} <= {TOO_SLOW, None}, "cut off when even the code did not fit"
+    assert given_up(place) == STUCK + 1, "as too slow, each of them"
     assert asyncio.run(whole(server, run, cookie)) == "ended or waits"
     assert server.code is None
+
+
+def given_up(place):
+    return place.log("up").count(f"does not read: closed with {TOO_SLOW}")
 
 
 def drained_in_kernel(made):
@@ -71,7 +79,7 @@ def drained_in_kernel(made):
 
 def connections(server):
     found = psutil.Process(server.pid).net_connections("tcp")
-    return sum(one.status == psutil.CONN_ESTABLISHED and one.laddr.port == server.port for one in found)
+    return sum(one.status in OPEN and one.laddr.port == server.port for one in found)
 
 
 async def whole(server, run, cookie):
@@ -85,18 +93,43 @@ async def whole(server, run, cookie):
     return "ended or waits"
 
 
-def test_f31_a_slow_reader_hurts_only_itself(fat):
-    """One byte now and then; meanwhile another one is served at once."""
+def test_f31_slow_and_half_open_readers_hurt_only_themselves(fat):
+    """One takes a byte at a time, one has closed its own side; another one is served at once."""
     place, server, run, count = fat
     cookie = place.call("tests.faults.inside:session")
     slow = stuck(server.port, f"/ws/runs/{run}/", cookie)
-    until(lambda: drained_in_kernel(slow), "an answer")
+    half = stuck(server.port, f"/ws/runs/{run}/", cookie)
+    until(lambda: drained_in_kernel(slow) and drained_in_kernel(half), "an answer")
+    half.shutdown(socket.SHUT_WR)
     began = time.monotonic()
-    asyncio.run(whole(server, run, cookie))
-    assert time.monotonic() - began < 20
+    taken = asyncio.run(beside(server, run, cookie, slow))
+    assert time.monotonic() - began > 9, "it had its time"
+    assert 5 < taken < 1000
     assert count >= 2001
-    slow.close()
-    until(lambda: connections(server) == 0, "the end of both", 40)
+    assert given_up(place) == 1
+    got, code = drained(slow)
+    assert got < MIB
+    assert code in (TOO_SLOW, None)
+    half.close()
+
+
+async def beside(server, run, cookie, slow):
+    """How many bytes *slow* took, one by one, until nobody is connected; another viewer got all of it meanwhile."""
+    slow.setblocking(False)
+    dripping = asyncio.create_task(dripped(server, slow))
+    began = time.monotonic()
+    await whole(server, run, cookie)
+    assert time.monotonic() - began < 20
+    return await dripping
+
+
+async def dripped(server, slow):
+    taken = 0
+    async with asyncio.timeout(40):
+        while connections(server) > 0:
+            taken += len(await asyncio.get_running_loop().sock_recv(slow, 1))
+            await asyncio.sleep(DRIP_S)  # this is how slow it is
+    return taken
 
 
 def test_f32_everybody_comes_back_at_once(place):
