@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -58,6 +61,19 @@ def test_the_policy_in_the_settings_has_no_hole():
     assert {CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL}.isdisjoint(
         value for part in settings.SECURE_CSP.values() for value in part
     )
+
+
+def test_htmx_asks_its_own_origin_only(world):
+    """Nor does a page give it a nonce for scripts that come with an answer."""
+    for path, client in (("/login/", Client()), ("/", world.clients["owner"]), ("/nowhere", world.clients["owner"])):
+        page = client.get(path).content.decode()
+        (told,) = re.findall(r"""<meta name="htmx-config" content='([^']*)'>""", page)
+        assert json.loads(told)["mode"] == "same-origin"
+        assert "inlineScriptNonce" not in told
+    loading = [
+        page.name for page in (settings.BASE_DIR / "templates").rglob("*.html") if "htmx.min" in page.read_text()
+    ]
+    assert loading == ["base.html"], "who loads it says so, too"
 
 
 def test_errors_are_guarded_too(world):
