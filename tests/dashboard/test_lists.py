@@ -86,7 +86,9 @@ def test_a_count_stops_at_a_thousand(ann):
 
 
 def test_executors_are_searched_and_tried(ann):
-    assert "1 executor" in text(ann.get("/executors/?q=send_email"))
+    found = text(ann.get("/executors/?q=send_email"))
+    assert "1 executor" in found
+    assert "cannot be stopped once it runs" in found
     assert "No executor matches" in text(ann.get("/executors/?q=zzzz"))
     assert 'name="inputs.' in text(ann.get("/executors/http/try"))
     response = ann.post("/executors/noop/try", {"inputs_json": '{"a": 1}'})

@@ -179,10 +179,12 @@ def test_command_refuses_what_is_not_allowed(inputs, code):
 @pytest.mark.usefixtures("allowed")
 def test_command_gets_standard_input_and_a_small_environment(monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_SERVER", "canary")
+    monkeypatch.setenv("APFLOW_IDEMPOTENCY_KEY", "1:a")  # as the process of an attempt has it
     assert run("command", {"argv": ["/bin/cat"]})["stdout"] == ""
     assert run("command", {"argv": ["/bin/cat"], "stdin": "é"})["stdout"] == "é"
     found = run("command", {"argv": ["/usr/bin/env"], "env": {"MINE": "1"}})["stdout"]
     assert "MINE=1" in found
+    assert "APFLOW_IDEMPOTENCY_KEY=1:a" in found
     assert "canary" not in found
 
 

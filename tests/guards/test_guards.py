@@ -117,6 +117,15 @@ def test_a_live_attempt_ends_and_renews_its_lease(tree, run):
     assert attempt.result == 1
 
 
+def test_a_task_has_one_live_attempt(tree, run):
+    task = make_task(tree)
+    first = make_attempt(task, run)
+    with refused(r"attempt_one_live_per_task|orchestration_attempt\.task_id$"), transaction.atomic():
+        make_attempt(task, run, number=2)
+    update(first, status="failed", completed_at=NOW)
+    make_attempt(task, run, number=2)
+
+
 def test_an_attempt_keeps_number_task_and_run(tree, run):
     task = make_task(tree)
     attempt = make_attempt(task, run)
