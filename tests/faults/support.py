@@ -74,6 +74,8 @@ class Template:
 class Place(Installation):
     """One installation of a test. Queries are written with %s on both databases."""
 
+    nudges = True  # False: processes that start from now on have a channel layer that carries nothing
+
     def __init__(self, folder, nursery: Nursery, template, variables, url=""):
         self.token = template.token
         own = {"DATABASE_URL": url} if url else template.copy(folder)
@@ -85,6 +87,11 @@ class Place(Installation):
         super().__exit__(*exc)
 
     # -- processes -------------------------------------------------------------------------------------------------
+
+    def start(self, name, *argv, failpoints=None):
+        if self.nudges:
+            return super().start(name, *argv, failpoints=failpoints)
+        return self._order(name, call="tests.faults.inside:without_nudges", arguments=argv)
 
     def server(self, *options, failpoints=None, wait=True):
         """`up`; `port` of the process says where."""
@@ -206,9 +213,10 @@ class Place(Installation):
             "SELECT kind FROM orchestration_event WHERE run_id = %s ORDER BY seq", run_id
         )]  # fmt: skip
 
-    def right(self, once=()):
-        """Everything has ended, and rows, events and effects agree. *once*: tasks that did what they do only once."""
-        verdict = self.call(f"{INSIDE}judge", str(self.effects), None, None)
+    def right(self, once=(), accepted=None, names=None):
+        """Everything has ended, and rows, events and effects agree. *once*: tasks that did what they do only once;
+        *accepted*, *names*: the runs (and how they may have ended) and trees that somebody was told of, see `judge`."""
+        verdict = self.call(f"{INSIDE}judge", str(self.effects), accepted, names)
         assert verdict["faults"] == []
         marks = self.marks()
         assert {name: marks[name] for name in once if marks[name] != 1} == {}

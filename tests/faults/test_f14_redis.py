@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 import threading
 import time
 
@@ -14,44 +12,20 @@ import pytest
 
 from orchestration.ports import free_port
 from tests.faults.support import until
+from tests.support_needs import need, redis_missing
+from tests.support_redis import Redis
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
 LATE_S = 2.0 * float(os.environ.get("FAULT_PATIENCE", "3"))  # the goal is 2 s on two cores of one's own
-
-
-class Redis:
-    def __init__(self, folder):
-        self.port, self.folder = free_port(), folder
-        self.start()
-
-    def start(self):
-        self.process = subprocess.Popen(
-            ["redis-server", "--port", str(self.port), "--save", "", "--bind", "127.0.0.1", "--dir", str(self.folder)],
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
-        until(lambda: self.say("PING") == "PONG", "Redis")
-
-    def say(self, *words):
-        command = ["redis-cli", "-p", str(self.port), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def restart(self):
-        self.kill()
-        self.start()
+HOLD_S = float(os.environ.get("FAULT_PAUSE_S", "3"))  # that Redis is paused
 
 
 @pytest.fixture
 def redis(tmp_path_factory):
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed: apt-get install redis-server")
-    made = Redis(tmp_path_factory.mktemp("redis"))
-    yield made
-    made.kill()
+    need(redis_missing())
+    with Redis(tmp_path_factory.mktemp("redis")) as made:
+        yield made
 
 
 class Viewer(threading.Thread):
@@ -86,49 +60,81 @@ class Viewer(threading.Thread):
         assert max(late) < LATE_S, late
 
 
-def chain(place, count=40):
+def chain(place, count):
     return place.begin(*(place.task(f"t{n}", s=0.15, after=[f"t{n - 1}"] if n else []) for n in range(count)))
 
 
+def some_came(viewer, during):
+    """Hold what is going on until the viewer has seen a task begin and end in it."""
+    before = len(viewer.seen)
+    until(lambda: len(viewer.seen) >= before + 3, f"news {during}")
+
+
+def in_touch(redis, run, after):
+    """The process that serves pages has subscribed at Redis, and the engine tells: nobody lives by looking alone."""
+    until(lambda: redis.listeners(run) == 1, f"a subscription {after}")
+    assert redis.told(run, LATE_S * 5), f"the engine tells nothing {after}"
+
+
 def test_f14_whatever_happens_to_redis(make, redis):
-    place = make(REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
+    count = 75 + round(HOLD_S * 6)
+    place = make(REDIS_URL=redis.url)
     place.running()
     web = place.web()
-    run = chain(place)
+    run = chain(place, count)
     viewer = Viewer(place, web, run)
     until(lambda: viewer.seen, "the first event")
+    in_touch(redis, run, "at first")
     redis.say("FLUSHALL")
-    redis.say("CLIENT", "PAUSE", "2000", "ALL")
-    time.sleep(1)  # in the pause
+    some_came(viewer, "after it was flushed")
+    paused = time.time()
+    redis.say("CLIENT", "PAUSE", str(round(HOLD_S * 1000)), "ALL")
+    assert redis.say("PING") == "PONG"  # the end of the pause
+    assert [at for at, _ in viewer.seen.values() if paused < at < paused + HOLD_S], "nothing came in the pause"
+    in_touch(redis, run, "after the pause")
     redis.say("CONFIG", "SET", "maxmemory", "1")
+    assert "OOM" in redis.say("SET", "a", "b")
+    some_came(viewer, "while it was full")
+    in_touch(redis, run, "while it was full")
     redis.restart()
+    some_came(viewer, "after it was restarted empty")
+    in_touch(redis, run, "after it was restarted empty")
     redis.kill()
+    some_came(viewer, "after it was stopped")
     assert place.run_ended(run) == "completed"
     viewer.all_in_time(place, run)
-    place.right(once=[f"t{n}" for n in range(40)])
+    place.right(once=[f"t{n}" for n in range(count)])
 
 
 def test_f15_three_restarts_in_three_seconds_make_nobody_deaf(make, redis):
-    place = make(REDIS_URL=f"redis://127.0.0.1:{redis.port}/0")
+    place = make(REDIS_URL=redis.url)
     place.running()
     web = place.web()
-    run = chain(place, 50)
+    run = chain(place, 60)
     viewer = Viewer(place, web, run)
     until(lambda: viewer.seen, "the first event")
+    in_touch(redis, run, "at first")
     for _ in range(3):
         redis.restart()
+    in_touch(redis, run, "after three restarts")
     assert place.run_ended(run) == "completed"
     viewer.all_in_time(place, run)
-    second = chain(place, 5)
-    follower = Viewer(place, web, second)
-    assert place.run_ended(second) == "completed"
-    follower.join(60)
     place.right()
 
 
 def test_f33_a_layer_that_carries_nothing(make):
-    """Redis was never there: viewers look for themselves."""
-    place = make(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    """It takes every nudge and gives none, and says nothing: viewers look for themselves."""
+    place = make()
+    place.nudges = False
+    followed(place)
+    assert set((place.folder / "nudges").read_text().split()) == {"told", "listened"}
+
+
+def test_f33_a_redis_that_was_never_there(make):
+    followed(make(REDIS_URL=f"redis://127.0.0.1:{free_port()}/0"))
+
+
+def followed(place):
     place.running()
     web = place.web()
     run = chain(place, 15)

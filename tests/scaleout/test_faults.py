@@ -41,13 +41,27 @@ def test_within_twenty_seconds_with_the_settings_that_people_get(site):
     first = site.worker("--concurrency", "1")
     run = site.begin(site.task("long", "so_hold"))
     site.begun("long")
-    site.worker("--concurrency", "1")
+    site.worker("--concurrency", "2")
+    lose_jobs(site, "true")
+    unheard = site.begin(site.task("unheard", "so_hold"))
+    until(lambda: site.attempts("unheard"), "a job that nobody hears of")
+    site.rows.execute("DROP TRIGGER lose ON procrastinate_jobs")
     began = time.monotonic()
     site.kill(first)
-    until(lambda: len(site.marks("began")) == 2, "the take-over", 20)
+    until(lambda: len(site.marks("began")) == 3, "the take-over, and the job that was handed out again", 20)
     assert time.monotonic() - began > 5, "leases are longer than this"
     site.go()
-    assert site.run_ended(run) == "completed"
+    assert {site.run_ended(run), site.run_ended(unheard)} == {"completed"}
+    assert [code for *_, code in site.attempts("unheard")] == ["released", ""]
+
+
+def lose_jobs(site, which):
+    """Jobs for which the condition *which* holds never come into the queue."""
+    site.rows.execute(
+        f"""CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF {which} THEN RETURN NULL; END IF; RETURN NEW; END $$"""
+    )
+    site.rows.execute("CREATE TRIGGER lose BEFORE INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION lose()")
 
 
 def test_a_second_engine_takes_over_within_five_seconds(site):
@@ -124,17 +138,14 @@ def test_jobs_that_come_twice_late_or_for_nothing_do_no_harm(site):
 
 
 def test_jobs_that_get_lost_are_handed_out_again(site):
-    site.rows.execute(
-        """CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-        IF NEW.id % 3 = 0 THEN RETURN NULL; END IF; RETURN NEW; END $$"""
-    )
-    site.rows.execute("CREATE TRIGGER lose BEFORE INSERT ON procrastinate_jobs FOR EACH ROW EXECUTE FUNCTION lose()")
+    lose_jobs(site, "NEW.id % 3 = 0")
     site.engine()
     site.worker("--concurrency", "8")
     run = site.begin(*(site.task(f"t{i}") for i in range(12)))
     assert site.run_ended(run) == "completed"
     assert Counter(name for name, _ in site.marks()) == Counter(f"t{i}" for i in range(12))
     assert site.count("orchestration_attempt WHERE error_code = 'released'") > 0
+    assert site.one("SELECT extract(epoch FROM completed_at - started_at) FROM orchestration_run") < 20
     assert site.all("SELECT max(try_number) FROM orchestration_attempt") == [(1,)]
 
 

@@ -17,6 +17,7 @@ from tests.scaleout.support import environment, signed_in, until
 from tests.support_needs import need, redis_missing
 from tests.support_postgres import new_database, require
 from tests.support_processes import ROOT
+from tests.support_redis import Redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault]
 
@@ -80,21 +81,12 @@ def test_without_redis_the_pages_follow_the_event_table(site):
 @pytest.fixture
 def redis(tmp_path):
     need(redis_missing())
-    port = free_port()
-    process = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--save", "", "--bind", "127.0.0.1", "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield port, process
-    finally:
-        process.kill()
-        process.wait(10)
+    with Redis(tmp_path) as made:
+        yield made
 
 
 def test_redis_flushed_and_stopped_loses_nothing(site, redis):
-    port, process = redis
-    site.environment |= {"REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    site.environment |= {"REDIS_URL": redis.url}
     site.engine()
     site.worker("--concurrency", "2")
     url = site.web()
@@ -102,12 +94,12 @@ def test_redis_flushed_and_stopped_loses_nothing(site, redis):
     site.begun("first")
     with watching(site, url, run) as viewer:
         since = site.one("SELECT max(seq) FROM orchestration_event WHERE run_id = %s", run)
-        command = ["redis-cli", "-p", str(port), "PUBSUB", "NUMSUB", f"asgi__group__run.{run}"]
-        until(lambda: subprocess.check_output(command, text=True).split()[-1] == "1", "a subscription at Redis")
+        until(lambda: redis.listeners(run) == 1, "a subscription at Redis")
         site.go()
-        subprocess.run(["redis-cli", "-p", str(port), "FLUSHALL"], check=True, stdout=subprocess.DEVNULL)
+        redis.say("FLUSHALL")
+        assert redis.told(run, 20), "the engine tells nothing"
         until(lambda: site.count("orchestration_attempt WHERE status = 'completed'") >= 6, "some work")
-        process.kill()
+        redis.kill()
         assert site.run_ended(run) == "completed"
     late = [delay for seq, delay in viewer.delays(site).items() if seq > since]
     assert max(late) < 2
