@@ -64,9 +64,22 @@ class Feeder(threading.Thread):
 
 
 class Person(threading.Thread):
-    """Makes trees, runs and cancels them until `stop` is set. *ports*: of the web processes."""
+    """Makes trees, runs and cancels them until `stop` is set.
 
-    def __init__(self, name: str, ports: Sequence[int], token: str, effects: str, seed: str) -> None:
+    *ports*: of the web processes; *rest_s*: how long a tree is enough for; *watched*: part of the runs it waits for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ports: Sequence[int],
+        token: str,
+        effects: str,
+        seed: str,
+        *,
+        rest_s: float = 0.0,
+        watched: float = WATCHED,
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.names: list[str] = []  # of the trees that were accepted
         self.accepted: dict[int, list[str]] = {}  # run -> how it may end
@@ -76,13 +89,15 @@ class Person(threading.Thread):
         self.hopeless = threading.Event()  # no use in waiting for answers
         self._ports = list(ports)
         self._effects = effects
+        self._rest_s = rest_s
+        self._watched = watched
         self._dice = random.Random(f"{seed} {name}")  # noqa: S311  (repeatable on purpose)
         self._client = httpx.Client(timeout=TIMEOUT, trust_env=False, headers={"Authorization": f"Bearer {token}"})
 
     def run(self) -> None:
         try:
             number = 0
-            while not self.stop.is_set():
+            while not self.stop.wait(self._rest_s if number else 0.0):
                 number += 1
                 self._tree(f"{self.name}-{number}")
         except Exception as error:  # noqa: BLE001  whatever it is, it is the report's first line
@@ -99,7 +114,7 @@ class Person(threading.Thread):
         if self._dice.random() < CANCELLING:
             time.sleep(self._dice.random() * 0.3)
             self._cancel(run, f"{name}-cancel")
-        if self._dice.random() < WATCHED:
+        if self._dice.random() < self._watched:
             ended = self._wait(run)
             if self._dice.random() < RETRYING and ended:
                 answer = self._post(f"/api/v1/runs/{run}/retry/", {"mode": "all"}, f"{name}-retry", (201, 202))
