@@ -5,10 +5,13 @@ import threading
 
 import pytest
 
-from orchestration.domain.errors import AlreadyFinished, NotFound
+from orchestration.domain.errors import AlreadyFinished, AlreadyRunning, NotFound
+from orchestration.domain.ready_queue import Slots
+from orchestration.domain.work import Ending, Outcome
 from orchestration.executors.base import Executor
 from orchestration.models import Attempt, Event, Task
 from orchestration.services.runs import run_cancel, run_start, task_cancel
+from orchestration.services.transitions import Transitions
 from tests.engine.support import (
     DEADLINE_S,
     EngineThread,
@@ -107,6 +110,21 @@ def test_cancel_with_the_subtree_takes_what_is_under_it_and_nothing_else(tmp_pat
     verify(run.pk)
 
 
+def test_nothing_is_executed_again_before_the_stop_is_confirmed(user):
+    tree = make_tree(group(), task("j", **ENDLESS))
+    run = run_start(user=user, tree_id=tree.pk)
+    engine = Transitions("test", lease_s=60, recovery_limit=1)
+    (work,) = engine.apply([], Slots(9, 9)).works
+    run_cancel(user=user, run_id=run.pk)
+    assert engine.apply([], Slots(9, 9)).stops
+    with pytest.raises(AlreadyRunning):
+        run_start(user=user, tree_id=tree.pk)
+    engine.apply([Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED)], Slots(9, 9))
+    assert status_of(tree, "j") == "cancelled"
+    assert run_start(user=user, tree_id=tree.pk).number == 2
+
+
+@pytest.mark.fault
 def test_after_the_cancel_of_a_run_nothing_of_it_starts(tmp_path, user):
     waiting = [task(f"w{n}", priority=0) for n in range(50)]
     tree = make_tree(group(), task("now", **ENDLESS, priority=0), *waiting, task("later", after=["now"]))
@@ -192,6 +210,7 @@ def test_what_has_ended_cannot_be_cancelled_and_the_answer_names_its_state(tmp_p
     assert status_of(tree, "a") == "completed"
 
 
+@pytest.mark.fault
 def test_cancelling_twice_is_one_cancel(tmp_path, user):
     tree = make_tree(group(), task("a", **ENDLESS))
     with EngineThread(tmp_path):

@@ -178,6 +178,7 @@ def test_an_input_that_cannot_be_made_fails_the_task_before_any_work_and_without
     verify(run.pk)
 
 
+@pytest.mark.fault
 def test_a_second_engine_is_refused_and_told_who_has_it(tmp_path):
     with EngineThread(tmp_path), pytest.raises(EngineHeld, match="process"):
         EngineThread(tmp_path).__enter__()
@@ -203,6 +204,7 @@ def test_a_stopped_engine_gives_back_what_it_ran_and_no_try_is_used(tmp_path, st
     verify(run.pk)
 
 
+@pytest.mark.fault
 def test_a_locked_database_delays_but_loses_nothing(tmp_path, start, monkeypatch):
     tree = make_tree(group(), *(task(f"t{n}", executor="simulate", inputs={"duration_s": 0.05}) for n in range(20)))
     run = start(tree)

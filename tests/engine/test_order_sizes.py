@@ -36,6 +36,7 @@ def moved(run):
     return run.seq
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_completes(tmp_path, shape):
     tasks = SHAPES[shape]()

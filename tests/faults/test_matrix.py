@@ -1,4 +1,4 @@
-"""docs/faults.md names a test for every row, and every test that it names exists."""
+"""docs/faults.md names a test for every row; every test that it names exists and carries the mark `fault`."""
 
 from __future__ import annotations
 
@@ -41,6 +41,21 @@ def test_every_row_has_tests_and_they_exist():
 def exists(name):
     path, _, function = name.partition("::")
     return (ROOT / path).is_file() and function in functions(ROOT / path)
+
+
+def test_every_test_of_the_table_has_the_mark():
+    """So that `-m fault` is all of it."""
+    named = {name for names in matrix().values() for name in names}
+    assert sorted(name for name in named if not marked(*name.split("::"))) == []
+
+
+def marked(path, name):
+    """By a decorator, or by `pytestmark` of its file."""
+    body = ast.parse((ROOT / path).read_text()).body
+    own = [d for n in body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and n.name == name
+           for d in n.decorator_list]  # fmt: skip
+    of_all = [n.value for n in body if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "pytestmark"]
+    return any("pytest.mark.fault" in map(ast.unparse, ast.walk(mark)) for mark in own + of_all)
 
 
 def test_every_test_of_a_row_is_in_the_table():

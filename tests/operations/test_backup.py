@@ -66,6 +66,7 @@ def restore(copy, data_dir):
     return address
 
 
+@pytest.mark.fault
 def test_backup_while_running_and_restore(tmp_path, capsys):
     copy, restored = tmp_path / "copy.sqlite3", tmp_path / "restored"
     tree = long_tree()
@@ -100,6 +101,7 @@ def test_a_backup_never_overwrites(tmp_path):
         call_command("backup", str(tmp_path / "missing" / "x"))
 
 
+@pytest.mark.fault
 @pytest.mark.skipif(POSTGRES, reason=f"{ONLY_ON}SQLite: looks into its file; the test above restores a dump")
 def test_a_backup_is_a_whole_database(tmp_path, capsys):
     make_tree(task("only"))

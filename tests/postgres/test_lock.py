@@ -36,6 +36,7 @@ def cut_the_connection():
         assert len(cursor.fetchall()) == 1
 
 
+@pytest.mark.fault
 def test_a_second_machine_is_refused_until_the_first_gives_back(machines):
     one, two = machines
     one.acquire()

@@ -135,6 +135,7 @@ def work(engine, over, errors):
             return
 
 
+@pytest.mark.fault
 def test_nobody_waits_in_a_circle():
     user, errors, over = make_user(), [], threading.Event()
     for _ in range(TREES):

@@ -71,6 +71,7 @@ class Rounds:
                 cursor.execute(statement)
 
 
+@pytest.mark.fault
 def test_nobody_waits_for_ever():
     rounds = Rounds()
     for number in range(ROUNDS):
@@ -98,6 +99,7 @@ def without_anything(monkeypatch):
     monkeypatch.setattr(transitions_store, "store_events", lambda *args: None)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("mutate", "silent"), [(without_the_lock, False), (without_the_number, False), (without_anything, True)]
 )

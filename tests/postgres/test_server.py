@@ -59,6 +59,7 @@ def socket_of(url, run_id, cookies):
     return opened
 
 
+@pytest.mark.fault
 def test_viewers_hold_no_connections(site):
     run_id = site.begin({"name": "long", "executor": "simulate", "inputs": {"duration_s": 600}})
     url = serve(site)

@@ -87,6 +87,7 @@ def test_a_running_task_of_a_worker_is_cancelled_within_two_seconds(site, execut
     assert site.marks() == []
 
 
+@pytest.mark.fault
 def test_sigterm_lets_short_work_end_and_gives_long_work_back(site):
     site.environment |= {"APFLOW_SHUTDOWN_S": "1.5"}
     site.engine()

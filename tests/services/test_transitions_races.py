@@ -58,6 +58,7 @@ def completed(work):
     return [Outcome(work.run_id, work.task_id, work.attempt, Ending.COMPLETED, result="1")]
 
 
+@pytest.mark.fault
 def test_cancel_against_complete_has_one_winner():
     user, tree, only = one_task()
     engine = new_engine()
@@ -87,6 +88,7 @@ def test_cancel_against_complete_has_one_winner():
     assert winners == {"completed", "cancelled"}, "the race was never close"
 
 
+@pytest.mark.fault
 def test_cancel_against_claim_leaves_no_attempt_behind():
     user, tree, only = one_task()
     engine = new_engine()
@@ -123,6 +125,7 @@ def test_of_two_starts_at_once_one_is_refused_and_names_the_other():
     assert Run.objects.count() == ROUNDS
 
 
+@pytest.mark.fault
 def test_a_meeting_point_of_two_starts_once():
     user = make_user()
     tree = make_tree(task("root", executor=""), task("a"), task("b"), task("d", after=["a", "b"], executor="simulate"))

@@ -77,6 +77,7 @@ def ended(process):
     return process.returncode, getattr(process, "told", "") + output
 
 
+@pytest.mark.fault
 def test_up_serves_and_stops(tmp_path):
     port, data_dir = free_port(), tmp_path / "data"
     with up(data_dir, port) as process:

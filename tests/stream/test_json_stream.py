@@ -135,6 +135,7 @@ class StuckNetwork:
                     self.waiting -= 1
 
 
+@pytest.mark.fault
 async def test_a_reader_that_does_not_read_is_given_up(monkeypatch):
     monkeypatch.setattr(consumers, "SEND_TIMEOUT_S", 0.2)
     run = await run_to_end(await database(busy_tree)(tasks=60, duration_s=0.01))

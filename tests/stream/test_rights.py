@@ -121,6 +121,7 @@ async def lose(opening, losses, tree):
     return [at - lost[number] for number, (at, _) in enumerate(ended)], [rest for _, rest in ended]
 
 
+@pytest.mark.fault
 async def test_streams_of_tokens_and_sessions_end():
     tree = await database(busy_tree)(tasks=1)
     run = await database(start)(tree)
@@ -137,6 +138,7 @@ async def test_streams_of_tokens_and_sessions_end():
     assert not any(b"run_completed" in text for text in rest)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("path", SOCKETS)
 async def test_sockets_end(path):
     tree = await database(busy_tree)(tasks=1)

@@ -161,6 +161,7 @@ async def test_another_site_may_not_connect():
     assert not (await page.connect())[0]
 
 
+@pytest.mark.fault
 async def test_a_lost_right_ends_the_page(monkeypatch):
     monkeypatch.setattr(streams, "RECHECK_S", 0.1)
     tree, run = await database(prepare)()
