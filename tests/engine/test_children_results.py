@@ -9,6 +9,8 @@ import pytest
 from orchestration.domain.work import Ending
 from tests.engine.children import ignore, work_of
 
+pytestmark = pytest.mark.fault
+
 
 @pytest.fixture(scope="module")
 def outcomes(shared):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import asyncio
+import ctypes
 import os
 from pathlib import Path
 

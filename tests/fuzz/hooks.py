@@ -27,7 +27,7 @@ VIEWER_WRITES = {
     "/api/v1/trees/bulk/",  # an outcome per tree
 }
 END_S = 2.0
-tried = set()
+tried: set[tuple[object, ...]] = set()
 MAX_ADDRESS = 15_000
 
 
