@@ -13,12 +13,14 @@ from django.contrib.auth.models import User
 from django.core.management import ManagementUtility
 from django.test import Client
 
+from orchestration.builders.array import tree_from_array
 from orchestration.builders.bulk import work_off
 from orchestration.domain.operations import Bulk, Kind
 from orchestration.domain.states import Kind as EventKind
-from orchestration.models import Run, Tree
+from orchestration.models import Run, Task, Tree
 from orchestration.selectors.bulk import bulk_preview
 from orchestration.services.bulk import operation_create
+from orchestration.services.runs import run_start
 from orchestration.services.transitions_verbs import note
 from orchestration.soak.inside import NAME
 
@@ -51,6 +53,18 @@ def fatten(run_id: int, count: int, size: int) -> int:
     for _ in range(count):
         note(run_id, EventKind.LATE_RESULT, {"ending": "completed", "error": "x" * size})
     return Run.objects.get(pk=run_id).seq
+
+
+def begin_many(trees: list[list[dict]]) -> list[tuple[int, str, str, int, int]]:
+    """(tree, root, last task, run, version of the last task) of a run of each of these new trees."""
+    user = User.objects.get(username=NAME)
+    begun = []
+    for data in trees:
+        tree = tree_from_array(owner=user, data=data)
+        run = run_start(user=user, tree_id=tree.pk)
+        root, *_, last = Task.objects.filter(tree=tree).order_by("position")
+        begun.append((tree.pk, root.pk.hex, last.pk.hex, run.pk, last.version))
+    return begun
 
 
 def run_all(tree_ids: list[int]) -> int:

@@ -1,9 +1,16 @@
-"""F25: every two of run, re-execute, cancel, archive, edit, copy and delete at the same moment."""
+"""F25: every two of run, re-execute, cancel, archive, edit, copy and delete at the same moment.
+
+Once on trees whose run has ended and once on trees whose run goes on; what is started meanwhile goes on, too, so that
+no answer depends on how soon a run ends.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import os
 import threading
+from collections import Counter
 from uuid import UUID
 
 import httpx
@@ -11,8 +18,17 @@ import pytest
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "1"))
 REFUSED = {400, 404, 409, 412}
 FINE = {200, 201, 202, 204}
+ENDED, GOING = "ended", "goes on"
+ALONE = {ENDED: {"run", "re-execute", "archive", "edit", "copy", "delete"}, GOING: {"cancel", "copy"}}
+"""What succeeds when nobody else does anything."""
+NEVER_BOTH = {
+    ("run", "run"), ("re-execute", "run"), ("re-execute", "re-execute"), ("delete", "run"), ("delete", "re-execute"),
+    ("delete", "delete"), ("edit", "edit"),
+}  # fmt: skip
+"""On a tree whose run has ended: after one of them the other is refused."""
 
 
 def actions(tree):
@@ -28,49 +44,119 @@ def actions(tree):
     }
 
 
-NAMES = sorted(actions((0,) * 5))
+PAIRS = list(itertools.combinations_with_replacement(sorted(actions((0,) * 5)), 2))
 
 
-def made(place, number):
-    """A tree with an ended run: (id, root, leaf, run, version of the leaf)."""
-    run = place.begin(place.task(f"a{number}"), place.task(f"b{number}", after=[f"a{number}"]))
-    assert place.run_ended(run) == "completed"
-    tree = place.one("SELECT tree_id FROM orchestration_run WHERE id = %s", run)
-    rows = place.all("SELECT id, version FROM orchestration_task WHERE tree_id = %s ORDER BY position", tree)
-    (root, _), *_, (leaf, version) = rows
-    return tree, UUID(str(root)), UUID(str(leaf)), run, version
+class Case:
+    """A pair, the tree that it is tried on, and what came of it."""
+
+    def __init__(self, state, pair, name, tree):
+        self.state, self.pair, self.name = state, pair, name
+        self.tree, self.run = tree[0], tree[3]
+        self.actions = actions((tree[0], UUID(tree[1]), UUID(tree[2]), *tree[3:]))
+        self.codes = [0, 0]
+
+    def __repr__(self):
+        return f"{self.name} {self.state}: {list(zip(self.pair, self.codes, strict=True))}"
+
+    def fine(self, *names):
+        """How many of these succeeded."""
+        return sum(name in names and code in FINE for name, code in zip(self.pair, self.codes, strict=True))
+
+    def try_both(self, gate, clients, url):
+        """Two requests that start together."""
+
+        def ask(at):
+            method, path, body = self.actions[self.pair[at]]
+            gate.wait(60)
+            self.codes[at] = clients[at].request(method, f"{url}/api/v1/{path}", json=body).status_code
+
+        other = threading.Thread(target=ask, args=(1,))
+        other.start()
+        ask(0)
+        other.join(60)
+
+    def answered_well(self):
+        """Done or refused with a reason; one of those that exclude each other, and never none of those that may."""
+        if not set(self.codes) <= FINE | REFUSED:
+            return False
+        may = ALONE[self.state] & set(self.pair)
+        if may and not self.fine(*may):
+            return False
+        if self.state == ENDED:
+            return not self.fine("cancel") and not (self.pair in NEVER_BOTH and self.fine(*self.pair) == 2)
+        others = set(self.pair) - may
+        after_a_cancel = {"run", "re-execute", "edit", "delete"} if "cancel" in self.pair else set()
+        return not self.fine(*(others - after_a_cancel))
 
 
-def both(place, url, first, second):
-    """Status codes of two requests that start together."""
-    gate = threading.Barrier(2)
-    codes = [0, 0]
-
-    def ask(at, method, path, body):
-        with httpx.Client(timeout=60, trust_env=False, headers=place.client.headers) as client:
-            gate.wait()
-            codes[at] = client.request(method, f"{url}/api/v1/{path}", json=body).status_code
-
-    threads = [threading.Thread(target=ask, args=(at, *what)) for at, what in enumerate((first, second))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return codes
+def begun(place, number, state):
+    """A case for each pair, on a tree whose run has begun."""
+    names = [f"{state} {number}.{at}" for at in range(len(PAIRS))]
+    tasks = [place.task("a", hold=True), place.task("b", after=["a"])]
+    trees = place.call("tests.faults.inside:begin_many", [[{"id": "root", "name": n}, *tasks] for n in names])
+    return [Case(state, *row) for row in zip(PAIRS, names, trees, strict=True)]
 
 
-def test_f25_all_pairs(place):
+def all_ended(place):
+    place.wait(lambda: not place.count("orchestration_run WHERE status = 'in_progress'"), "the end of all runs", 120)
+
+
+def both_kinds(place, number):
+    """Cases on trees whose run has ended, and on trees whose run goes on until `place.go`."""
+    ended = begun(place, number, ENDED)
+    place.go()
+    all_ended(place)
+    os.unlink(f"{place.effects}.go")
+    going = begun(place, number, GOING)
+    live = "orchestration_attempt WHERE status = 'in_progress'"
+    place.wait(lambda: place.count(live) == len(PAIRS), "the start of all", 60)
+    return ended + going
+
+
+def rows(place):
+    """What there is: runs and trees by what identifies them."""
+    return (
+        dict(place.all("SELECT id, status FROM orchestration_run")),
+        Counter(tree for (tree,) in place.all("SELECT tree_id FROM orchestration_run")),
+        Counter(place.all("SELECT name, origin_type FROM orchestration_tree")),
+        {tree for (tree,) in place.all("SELECT tree_id FROM orchestration_task WHERE name = 'other'")},
+    )
+
+
+def as_answered(case, ends, runs, trees, edited):
+    """Whether the rows tell the same as the answers."""
+    copies = (trees[case.name, "copy"], trees[case.name, "archive"])
+    if copies != (case.fine("copy"), case.fine("archive")):
+        return False
+    if case.fine("delete"):
+        return not runs[case.tree] and not trees[case.name, "create"] and case.run not in ends
+    return (
+        trees[case.name, "create"] == 1
+        and runs[case.tree] == 1 + case.fine("run", "re-execute")
+        and ends[case.run] == ("cancelled" if case.fine("cancel") else "completed")
+        and (case.tree in edited) == bool(case.fine("edit"))
+    )
+
+
+def test_f25_all_pairs(make):
     """Each is done or refused with a reason; never both of two that exclude each other, never a mixed state."""
+    place = make(APFLOW_ASYNC_SLOTS="200", APFLOW_API_WRITES_PER_MINUTE="100000")
     server = place.server()
-    pairs = list(itertools.combinations_with_replacement(NAMES, 2))
-    odd = []
-    for number, (one, other) in enumerate(pairs):
-        what = actions(made(place, number))
-        codes = both(place, server.url, what[one], what[other])
-        if not set(codes) <= FINE | REFUSED:
-            odd.append((one, other, codes))
-    assert odd == []
-    place.wait(lambda: not place.count("orchestration_run WHERE status = 'in_progress'"), "the end of all runs", 60)
+    cases, gate = [], threading.Barrier(2)
+    with contextlib.ExitStack() as stack:
+        own = {"timeout": 60, "trust_env": False, "headers": place.client.headers, "verify": False}
+        clients = [stack.enter_context(httpx.Client(**own)) for _ in range(2)]
+        for number in range(ROUNDS):
+            made = both_kinds(place, number)
+            for case in made:
+                case.try_both(gate, clients, server.url)
+            place.go()
+            all_ended(place)
+            cases += made
+    assert [case for case in cases if not case.answered_well()] == []
+    found = rows(place)
+    assert [case for case in cases if not as_answered(case, *found)] == []
     assert place.all(  # one may begin as soon as the other has ended
         "SELECT a.tree_id FROM orchestration_run a JOIN orchestration_run b ON b.tree_id = a.tree_id AND b.id > a.id "
         "WHERE b.started_at < a.completed_at"
