@@ -32,7 +32,7 @@ from orchestration.publishing import publisher
 from orchestration.services.claim_means import KnownRights, Means
 from orchestration.services.claiming import gather, make_claim
 from orchestration.services.exchange import Exchange
-from orchestration.services.transitions_clock import Clock, shift_retries
+from orchestration.services.transitions_clock import Clock, move_starts, shift_retries
 from orchestration.services.transitions_load import StaleState, load_run
 from orchestration.services.transitions_store import store, stored
 from orchestration.services.transitions_verbs import note
@@ -151,7 +151,7 @@ class Transitions:
         with transaction.atomic(durable=True), driver_cursor() as cursor:
             if jump := self._clock.jumped(now):
                 sweep = False
-                self._follow_clock(cursor, jump)
+                self._follow_clock(cursor, jump, now)
             self._synchronise(cursor, applied, now, sweep=sweep)
             failpoint("engine.ready")
             if self._exchange is not None:
@@ -171,14 +171,16 @@ class Transitions:
                 self._exchange.dispatch(applied.works)
         return applied, written
 
-    def _follow_clock(self, cursor: Any, jump: timedelta) -> None:
-        """Somebody has set the clock: set back, it would let retries wait for so long."""
+    def _follow_clock(self, cursor: Any, jump: timedelta, now: datetime) -> None:
+        """Somebody has set the clock: what is under way would seem to last so long, or to end before it began; and set
+        back, the clock would let retries wait for so long."""
         if self._exchange is not None:
             self._exchange.compare_clocks()
+        cursor.execute(LOCK_ACTIVE)
+        move_starts(jump, now, self._clock.unseen)
         if jump < timedelta():
-            cursor.execute(LOCK_ACTIVE)
             shift_retries(jump)
-            self.reset()
+        self.reset()
 
     def _synchronise(self, cursor: Any, applied: Applied, now: datetime, *, sweep: bool) -> None:
         """Lock the active runs and read again those that somebody else has changed (or that nobody moves)."""

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from time import monotonic
 
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from orchestration.domain.states import Status
-from orchestration.models import Task
+from orchestration.models import Attempt, Run, Task
 
 logger = logging.getLogger("apflow.transitions")
 
@@ -24,10 +25,17 @@ class Clock:
     def __init__(self) -> None:
         self._wall, self._steady = timezone.now(), monotonic()
         self._by = NOTHING
+        self._followed = self._steady
 
     def followed(self) -> None:
         """What `jumped` has told was committed."""
         self._by = NOTHING
+        self._followed = self._steady
+
+    @property
+    def unseen(self) -> timedelta:
+        """How long ago somebody followed: since then others may have read the clock as it is now."""
+        return timedelta(seconds=self._steady - self._followed)
 
     def jumped(self, now: datetime) -> timedelta:
         """By how much the wall clock was set since somebody followed; steps below 5 seconds are none."""
@@ -50,3 +58,19 @@ def shift_retries(by: timedelta) -> None:
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany("UPDATE orchestration_task SET retry_at = %s WHERE id = %s", rows)
+
+
+def move_starts(by: timedelta, now: datetime, unseen: timedelta) -> None:
+    """What is under way, or waits for a slot, has been so for as long as before: its start is told by the clock as it
+    is now. Inside the transaction that has the active runs locked. *unseen*: runs that began so shortly before *now*
+    were started after the clock was set.
+
+    What had ended keeps the time that the clock showed; so do events.
+    """
+    live = Status.IN_PROGRESS.value
+    Attempt.objects.filter(status=live).update(started_at=F("started_at") + by)
+    Task.objects.filter(status=live).update(started_at=F("started_at") + by)
+    waiting = Task.objects.filter(status=Status.PENDING.value, ready_at__isnull=False)
+    waiting.update(ready_at=F("ready_at") + by)
+    earlier = Run.objects.filter(status=live).exclude(started_at__gt=now - unseen, started_at__lte=now)
+    earlier.update(started_at=F("started_at") + by)

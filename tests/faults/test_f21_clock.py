@@ -9,10 +9,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from orchestration.domain.ready_queue import Slots
+from orchestration.domain.work import Ending, Outcome
 from orchestration.executors.base import Executor, ExecutorError
-from orchestration.models import Attempt, Worker
+from orchestration.models import Attempt, Task, Worker
 from orchestration.services import transitions_clock
 from orchestration.services.runs import run_start
+from orchestration.services.transitions import Transitions
 from tests.engine.support import EngineThread, ended, registered, status_of, until
 from tests.factories import make_tree, make_user, task
 from tests.support_fold import verify
@@ -20,6 +23,8 @@ from tests.support_fold import verify
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault]
 
 HOUR = timedelta(hours=1)
+JUMPS = [HOUR, -HOUR, timedelta(days=3650)]
+NAMES = ["ahead", "back", "ten years"]
 gate = threading.Event()
 
 
@@ -57,7 +62,14 @@ def clock(monkeypatch):
     return set_by
 
 
-@pytest.mark.parametrize("jump", [HOUR, -HOUR, timedelta(days=3650)], ids=["ahead", "back", "ten years"])
+def took(*rows):
+    """Each has lasted for as long as this test may have taken."""
+    for row in rows:
+        row.refresh_from_db()
+        assert timedelta() <= row.completed_at - row.started_at < timedelta(minutes=5), row
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=NAMES)
 def test_f21_nobody_dies_and_nobody_waits(tmp_path, clock, jump, caplog):
     gate.clear()
     retried = {"max_attempts": 2, "backoff": {"strategy": "fixed", "base_s": 1.5}}
@@ -77,9 +89,32 @@ def test_f21_nobody_dies_and_nobody_waits(tmp_path, clock, jump, caplog):
         gate.set()
         assert ended(run).status == "completed"
         assert not thread.engine.degraded
+        took(run, Attempt.objects.get(task__name="long"), Task.objects.get(tree=tree, name="long"))
     codes = Attempt.objects.exclude(task__name="again").values_list("error_code", flat=True)
     assert set(codes) == {""}, "no false death"
     verify(run.pk)
+
+
+@pytest.mark.parametrize("jump", JUMPS, ids=NAMES)
+def test_f21_starts_are_told_by_the_clock_as_it_is_now(clock, jump):
+    """Those of what runs and of what waits for a slot; not that of a run that somebody starts by the new clock before
+    the engine has looked at it."""
+    user = make_user()
+    one, other = (make_tree(task("a", executor="simulate"), task("b", executor="simulate")) for _ in range(2))
+    before, engine = run_start(user=user, tree_id=one.pk), Transitions("w", lease_s=15, recovery_limit=3)
+    (work,) = engine.apply([], Slots(0, 1)).works
+    clock(jump)
+    after = run_start(user=user, tree_id=other.pk)
+    assert engine.apply([], Slots()).waiting == 3
+    live, waiting = Task.objects.get(pk=work.task_id), Task.objects.filter(status="pending")
+    for row in (before, after):
+        row.refresh_from_db()
+    starts = [before.started_at, after.started_at, live.started_at, Attempt.objects.get().started_at]
+    for at in (*starts, *waiting.values_list("ready_at", flat=True)):
+        assert timedelta() <= timezone.now() - at < timedelta(minutes=5)
+    assert engine.apply([Outcome(before.pk, work.task_id, 1, Ending.COMPLETED, result="1")], Slots(0, 3)).works
+    took(Attempt.objects.get(task=live, number=1), live)
+    verify(before.pk)
 
 
 def test_a_clock_that_only_drifts_is_none_of_our_business(monkeypatch):
