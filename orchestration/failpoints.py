@@ -22,6 +22,8 @@ logger = logging.getLogger("apflow.failpoints")
 NAMES = frozenset({
     # in the transaction of whoever asked for it
     "tree.create", "run.start", "run.cancel", "task.cancel", "idempotency.remember", "bulk.step",
+    # after that of a request to the API, before its answer
+    "web.committed",
     # the engine's transaction, from its beginning to its end, and what follows it
     "engine.recover", "engine.heartbeat", "engine.sweep", "engine.collect", "engine.ready", "engine.report",
     "engine.claim", "store.tasks", "store.attempts", "store.events", "store.run", "engine.dispatch",

@@ -17,6 +17,7 @@ from orchestration.api.errors import PreconditionFailed
 from orchestration.api.parsing import Body, read
 from orchestration.api.shapes import Shape
 from orchestration.domain.errors import Invalid, Problem
+from orchestration.failpoints import failpoint
 from orchestration.selectors.api_lists import GENERAL, Listing, page_of, read_fields, read_query
 from orchestration.services import audit, idempotency, throttle
 
@@ -97,6 +98,7 @@ class ApiView(APIView):
                     self.note(action, done.target, done.details)
             if claimed is not None:
                 idempotency.remember(claimed, status=status, answer=done.data)
+        failpoint("web.committed")
         headers = {"Location": done.location} if done.location else {}
         return Response(done.data, status=status, headers=headers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PERSON = {"tree.create", "run.start", "run.cancel", "task.cancel"}
-WEB = {"idempotency.remember", "bulk.step"}
+WEB = {"idempotency.remember", "bulk.step", "web.committed"}
 ENGINE = {
     "engine.recover": "", "engine.heartbeat": "@2", "engine.sweep": "@2", "engine.ready": "@3", "engine.report": "@3",
     "engine.claim": "@2", "store.tasks": "@2", "store.attempts": "@2", "store.events": "@2", "store.run": "@2",

@@ -8,6 +8,8 @@ import time
 import psutil
 import pytest
 
+from tests.settings import POSTGRES
+
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
 
@@ -87,5 +89,20 @@ def test_f06_children_end_with_their_engine(place):
     assert not psutil.wait_procs(processes, timeout=5)[1], "alive 5 s after their engine"
     place.go()
     place.running()
+    assert place.run_ended(run) == "completed"
+    place.right()
+
+
+@pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: has worker processes")
+def test_f06_children_end_with_their_worker(place):
+    place.engine()
+    worker = place.worker()
+    run = busy(place, 4)
+    processes = family(worker)
+    assert len(processes) >= 5, "fork server, supervisors, workers"
+    place.kill(worker)
+    assert not psutil.wait_procs(processes, timeout=5)[1], "alive 5 s after their worker"
+    place.go()
+    place.worker()
     assert place.run_ended(run) == "completed"
     place.right()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+from uuid import UUID
 
+import pytest
+from django.db import OperationalError
+
+from orchestration import failpoints
+from orchestration.domain.states import Status
+from orchestration.models import WebhookDelivery
+from orchestration.services.webhook_feed import Feed
+from orchestration.services.webhook_sending import Answer, due, record
+from tests.dashboard.rows import end_run, start
+from tests.factories import make_tree, make_user, task
 from tests.faults import scenarios
-from tests.faults.support import INSIDE
+from tests.faults.support import DEADLINE_S, INSIDE
 from tests.settings import POSTGRES
+from tests.webhooks.support import allow, hook
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
@@ -14,15 +25,21 @@ RUNS = 3
 SPREAD = (2, 3, 4, 5, 7)  # at different moments, and more than one may happen in one step
 
 
+@pytest.fixture
+def armed():
+    yield failpoints.arm
+    failpoints.arm({})
+
+
 def arranged(points, action):
     chosen = sorted(points)
     return {point: f"{action}@{SPREAD[number % len(SPREAD)]}" for number, point in enumerate(chosen)}
 
 
-def told(place, name, points):
-    log = place.log(name)
-    missing = {point for point in points if f"failpoint {point}" not in log}
-    assert not missing, f"nothing happened at {missing}"
+def happens(place, name, points):
+    """The process *name* comes to each of *points*."""
+    for point in points:
+        place.wait(lambda point=point: f"failpoint {point}:" in place.log(name), f"{point} in {name}", DEADLINE_S)
 
 
 @pytest.mark.parametrize("action", ["commit_then_raise", "raise"])
@@ -34,8 +51,7 @@ def test_engine(place, action):
     engine = place.running(failing)
     for run in runs:
         assert place.run_ended(run) == "completed"
-    place.wait(lambda: "failpoint engine.heartbeat" in place.log(engine.name), "the second heartbeat")
-    told(place, engine.name, points | {"engine.recover"})
+    happens(place, engine.name, points | {"engine.recover"})
     verdict = place.right()
     assert verdict["effects"] == verdict["committed"] == 6 * RUNS
     assert set(verdict["interrupted"]) <= {"engine_lost"}
@@ -63,10 +79,12 @@ def test_workers(place, action):
     engine = place.engine(failpoints=arranged(scenarios.HANDING_OUT, action))
     worker = place.worker(arranged(scenarios.WORKER, action))
     runs = [place.small(s=0.3) for _ in range(RUNS)]
+    runs.append(place.begin(place.task("long", hold=True)))  # its lease is renewed until all has happened
+    happens(place, engine.name, scenarios.HANDING_OUT)
+    happens(place, worker.name, scenarios.WORKER)
+    place.go()
     for run in runs:
         assert place.run_ended(run) == "completed"
-    told(place, engine.name, {"engine.dispatch"})
-    assert "does not answer" in place.log(worker.name)
     place.right()
     assert (engine.code, worker.code) == (None, None)
 
@@ -113,3 +131,68 @@ def test_person_who_is_told_that_it_failed(place):
     assert place.count("orchestration_run") == 2
     assert place.run_ended(again.json()["id"]) == "completed"
     place.right()
+
+
+def test_whoever_asks_again_with_the_same_key_gets_what_there_is(place):
+    """Each action was written, each answer was 503; the second request finds the first one's answer."""
+    web = place.web(failpoints=dict.fromkeys(scenarios.PERSON, "commit_then_raise@1"))
+    place.running()
+
+    def ask(path, body=None):
+        first, again = (place.post(web.url, path, body, key=path.replace("/", ".")) for _ in range(2))
+        assert first.status_code == 503, first.text
+        assert again.headers["Idempotent-Replayed"] == "true", again.text
+        return again.json()
+
+    one = {"name": "a", "executor": "soak_mark", "inputs": {"file": str(place.effects), "hold": True}}
+    tree = ask("trees/", {"tasks": [{"name": "r"}, one | {"parent_id": "r"}, one | {"name": "b", "parent_id": "r"}]})
+    run = ask(f"trees/{tree['id']}/runs/", {"mode": "all"})
+    place.begun("a")
+    [[a]] = place.all("SELECT id FROM orchestration_task WHERE name = 'a'")
+    ask(f"tasks/{UUID(str(a))}/cancel/")
+    ask(f"runs/{run['id']}/cancel/")
+    happens(place, web.name, scenarios.PERSON)
+    assert place.run_ended(run["id"]) == "cancelled"
+    assert (place.count("orchestration_tree"), place.count("orchestration_run")) == (1, 1)
+    kinds = place.kinds(run["id"])
+    assert (kinds.count("run_started"), kinds.count("run_cancelling"), kinds.count("task_cancelled")) == (1, 1, 2)
+    place.right()
+
+
+def test_bulk(place):
+    """Whoever takes it up again does what is left to do, if anything."""
+    trees = [place.begin(place.task("a")) for _ in range(2)]
+    place.running()
+    for run in trees:
+        place.run_ended(run)
+    tree_ids = [pk for (pk,) in place.all("SELECT id FROM orchestration_tree")]
+    call, failing = "tests.faults.inside:run_all", {"bulk.step": "commit_then_raise"}
+    dying = place._order("call", call=call, arguments=[tree_ids], failpoints=failing)
+    assert place.ended(dying) == 1
+    happens(place, "call", failing)
+    with place.rows() as rows:  # half a minute later, in case the step did not come to the end
+        rows.execute("UPDATE orchestration_bulkoperation SET heartbeat_at = NULL")
+    place.call(call, [])
+    place.wait(lambda: not place.count("orchestration_run WHERE status = 'in_progress'"), "the end of the runs")
+    assert place.all("SELECT run_count FROM orchestration_tree") == [(2,)] * len(trees)
+    place.right()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_webhooks(settings, armed):
+    """A delivery that was made all the same is not made again, and a try that was noted is not counted again."""
+    allow(settings, "127.0.0.1:8000")
+    ann = make_user("ann")
+    hook(ann, "http://127.0.0.1:8000/hook", events=["run.failed"])
+    end_run(start(make_tree(task("t"), owner=ann)), Status.FAILED)
+    feed, good = Feed(), Answer(code=200)
+    armed({"webhook.tell": "commit_then_raise@1", "webhook.record": "commit_then_raise@1"})
+    with pytest.raises(OperationalError, match=r"webhook\.tell"):
+        feed.make_deliveries()
+    assert feed.make_deliveries() == 0
+    [sending] = due(9)
+    with pytest.raises(OperationalError, match=r"webhook\.record"):
+        record(sending, good)
+    record(sending, good)
+    assert due(9) == []
+    assert list(WebhookDelivery.objects.values_list("state", "attempts")) == [("delivered", 1)]

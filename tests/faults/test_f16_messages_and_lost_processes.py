@@ -52,12 +52,20 @@ def test_f04_worker_and_child_both(place):
     run = place.begin(place.task("c", "soak_child", hold=True), place.task("l", hold=True))
     place.begun("c")
     place.begun("l")
+    began = time.monotonic()
     os.kill(pid_of(place, "c"), signal.SIGKILL)
     place.kill(worker)
     place.worker()
     place.begun("l", times=2)
+    assert time.monotonic() - began < 20
     place.go()
-    place.run_ended(run)
+    ended = place.run_ended(run)
+    assert [a[1:3] for a in place.attempts("l")] == [("failed", "engine_lost"), ("completed", "")]
+    if len(place.attempts("c")) == 1:  # the worker could still say what became of its child
+        assert (place.attempts("c")[0][1:3], ended) == (("failed", "worker_lost"), "failed")
+    else:
+        assert [a[1:3] for a in place.attempts("c")] == [("failed", "engine_lost"), ("completed", "")]
+        assert ended == "completed"
     place.right()
 
 

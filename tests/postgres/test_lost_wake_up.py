@@ -7,6 +7,8 @@ twice. Each is taken away below, to show that this test would find it.
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.db import DatabaseError, connection
 
@@ -21,7 +23,7 @@ from tests.support_fold import verify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-ROUNDS = 150
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "150"))
 MUTANT_ROUNDS = 60
 FORGET = (
     "ALTER TABLE orchestration_task DISABLE TRIGGER USER",

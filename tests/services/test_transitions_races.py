@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -18,7 +19,7 @@ from tests.support_fold import verify
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-ROUNDS = 60  # on each database
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "60"))  # on each database
 
 
 def race(*functions):
@@ -111,6 +112,53 @@ def test_cancel_against_claim_leaves_no_attempt_behind():
         verify(run.pk)
 
 
+def test_cancel_of_the_run_against_its_last_completion_has_one_winner():
+    user, tree, only = one_task()
+    engine = new_engine()
+    winners, never = set(), threading.Event()
+    for number in range(ROUNDS):
+        run = run_start(user=user, tree_id=tree.pk)
+        (work,) = engine.apply([], Slots(0, 1)).works
+
+        def late(work=work, by=number % 5):
+            never.wait(0.003 * by)  # as above
+            return engine.apply(completed(work), Slots())
+
+        cancel, report = race(lambda run=run: run_cancel(user=user, run_id=run.pk), late)
+        assert not isinstance(report, Exception), report
+        only.refresh_from_db()
+        run.refresh_from_db()
+        kinds = list(Event.objects.filter(run=run).order_by("seq").values_list("kind", flat=True))
+        if isinstance(cancel, Exception):
+            assert isinstance(cancel, AlreadyFinished)
+            assert (only.status, run.status, run.cancel_requested_at) == ("completed", "completed", None)
+            assert "run_cancelling" not in kinds
+        else:
+            assert (only.status, run.status) == ("cancelled", "cancelled")
+            assert kinds.count("run_cancelling") == kinds.count("late_result") == 1
+            assert "task_completed" not in kinds
+        winners.add(run.status)
+        verify(run.pk)
+    assert winners == {"completed", "cancelled"}, "the race was never close"
+
+
+def test_two_cancels_at_once_are_one_cancel():
+    user, tree, _only = one_task()
+    engine = new_engine()
+    for _ in range(ROUNDS):
+        run = run_start(user=user, tree_id=tree.pk)
+        (work,) = engine.apply([], Slots(0, 1)).works
+        answers = race(*[lambda run=run: run_cancel(user=user, run_id=run.pk, reason="twice")] * 2)
+        assert [answer.status for answer in answers] == ["in_progress"] * 2, answers
+        assert engine.apply([], Slots()).stops == [work.key]
+        engine.apply([Outcome(work.run_id, work.task_id, work.attempt, Ending.CANCELLED)], Slots())
+        run.refresh_from_db()
+        assert run.status == "cancelled"
+        kinds = list(Event.objects.filter(run=run).values_list("kind", flat=True))
+        assert [kinds.count(kind) for kind in ("run_cancelling", "task_stopping", "task_cancelled")] == [1, 1, 1]
+        verify(run.pk)
+
+
 def test_of_two_starts_at_once_one_is_refused_and_names_the_other():
     user, tree, _only = one_task()
     engine = new_engine()
@@ -130,7 +178,7 @@ def test_a_meeting_point_of_two_starts_once():
     user = make_user()
     tree = make_tree(task("root", executor=""), task("a"), task("b"), task("d", after=["a", "b"], executor="simulate"))
     one = new_engine()
-    for _ in range(100):
+    for _ in range(ROUNDS):
         run = run_start(user=user, tree_id=tree.pk)
         works = one.apply([], Slots(0, 2)).works
         assert len(works) == 2
