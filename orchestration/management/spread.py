@@ -21,8 +21,8 @@ def parallel(given: Sequence[str], root: Path) -> list[str]:
 
     It does not pay for a single file: a process takes some seconds to start.
     """
-    processes = min(cores(), MOST)  # measured: one more than cores takes as long, and more of them are late
-    if processes < 2 or any(map(_is_decision, given)) or _one_file(given, root):
+    processes = min(cores() + 1, MOST)  # some wait for a browser or a lease meanwhile
+    if cores() < 2 or any(map(_is_decision, given)) or _one_file(given, root):
         return []
     return ["-n", str(processes), *DISTRIBUTION]
 

@@ -112,6 +112,7 @@ def test_cancel_against_claim_leaves_no_attempt_behind():
         verify(run.pk)
 
 
+@pytest.mark.fault
 def test_cancel_of_the_run_against_its_last_completion_has_one_winner():
     user, tree, only = one_task()
     engine = new_engine()
@@ -142,6 +143,7 @@ def test_cancel_of_the_run_against_its_last_completion_has_one_winner():
     assert winners == {"completed", "cancelled"}, "the race was never close"
 
 
+@pytest.mark.fault
 def test_two_cancels_at_once_are_one_cancel():
     user, tree, _only = one_task()
     engine = new_engine()
