@@ -158,10 +158,11 @@ class Cluster:
         """DATABASE_URL of *database*."""
         return f"postgres://postgres@{quote(str(self.folder), safe='')}/{database}"
 
-    def new_database(self, name: str = "") -> str:
-        """DATABASE_URL of a new, empty database."""
+    def new_database(self, name: str = "", *, like: str = "") -> str:
+        """DATABASE_URL of a new database: empty, or a copy of the one at *like*, which nobody may have open."""
         name = name or f"d{os.getpid()}_{next(_numbers)}"
-        self.execute(f'CREATE DATABASE "{name}"')
+        template = like.rpartition("/")[2] or "template1"
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def execute(self, statement: str, database: str = "postgres") -> None:
@@ -224,6 +225,6 @@ def shared() -> Cluster:
     return _shared
 
 
-def new_database() -> str:
-    """DATABASE_URL of a new, empty database on the server that all tests share."""
-    return shared().new_database()
+def new_database(*, like: str = "") -> str:
+    """DATABASE_URL of a new database on the server that all tests share: empty, or a copy of the one at *like*."""
+    return shared().new_database(like=like)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
-from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -15,6 +15,7 @@ from tests.settings import POSTGRES
 from tests.support_postgres import new_database, shared
 
 ROOT = Path(__file__).resolve().parents[1]
+_databases: dict[str, str] = {}  # data directory -> address
 OURS = ("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_")
 
 
@@ -27,7 +28,18 @@ def environment_of(data_dir: Path | str, **more: str) -> dict[str, str]:
 
 def database_of(data_dir: Path | str) -> dict[str, str]:
     """Environment of every process that works on *data_dir*: on PostgreSQL the address of one database for it."""
-    return _database_of(str(data_dir)) if POSTGRES else {}
+    if not POSTGRES:
+        return {}
+    if str(data_dir) not in _databases:
+        _databases[str(data_dir)] = new_database()
+    return {"DATABASE_URL": _databases[str(data_dir)]}
+
+
+def copy_installation(source: Path, data_dir: Path) -> None:
+    """*data_dir* and its database are as *source*, on which no process works now."""
+    shutil.copytree(source, data_dir, dirs_exist_ok=True)
+    if POSTGRES:
+        _databases[str(data_dir)] = new_database(like=database_of(source)["DATABASE_URL"])
 
 
 def this_database() -> dict[str, str]:
@@ -43,8 +55,3 @@ def asked(data_dir: Path | str, query: str) -> list[tuple]:
             return opened.execute(query.encode()).fetchall()
     with contextlib.closing(sqlite3.connect(Path(data_dir) / "apflow.sqlite3")) as file:
         return file.execute(query).fetchall()
-
-
-@cache
-def _database_of(data_dir: str) -> dict[str, str]:
-    return {"DATABASE_URL": new_database()}

@@ -18,9 +18,8 @@ from orchestration.ports import free_port
 from orchestration.soak.processes import Installation, Nursery
 from tests.e2e.listening import Listener
 from tests.e2e.onerun import END, MAKE
-from tests.settings import POSTGRES
 from tests.support_needs import CHROMIUM_NAMES
-from tests.support_processes import ROOT, database_of, environment_of
+from tests.support_processes import ROOT, copy_installation, database_of, environment_of
 
 START_S = 60
 WHOLE = CHROMIUM_NAMES
@@ -94,13 +93,10 @@ def first_start(tmp_path_factory, nursery):
 
 
 @pytest.fixture(scope="module")
-def server(request, tmp_path_factory, nursery):
-    folder, password = tmp_path_factory.mktemp("data"), ""
-    if not POSTGRES:  # there every server has a database of its own, which is made when it starts
-        first = request.getfixturevalue("first_start")
-        shutil.copytree(first.folder, folder, dirs_exist_ok=True)
-        password = first.password
-    with Server(folder, nursery, password) as server:
+def server(tmp_path_factory, nursery, first_start):
+    folder = tmp_path_factory.mktemp("data")
+    copy_installation(first_start.folder, folder)
+    with Server(folder, nursery, first_start.password) as server:
         server.up()
         yield server
 
