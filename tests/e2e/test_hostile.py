@@ -98,6 +98,7 @@ def test_news_and_toasts_hold_it_letter_by_letter(page, ids):
 
 
 def test_the_palette_holds_it_letter_by_letter(page):
+    page.goto("/")
     page.keyboard.press("Control+k")
     page.keyboard.type("img src")
     expect(page.get_by_role("option").filter(has_text=TEXTS[3]).first).to_be_visible()

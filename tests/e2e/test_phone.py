@@ -32,6 +32,7 @@ def test_no_page_scrolls_sideways(phone, ids):
 
 
 def test_the_menu_leads_everywhere(phone):
+    phone.goto("/")
     for name in ("Trees", "Runs", "Queue", "Executors", "Workers", "Operations"):
         phone.get_by_label("Menu").tap()
         phone.get_by_role("navigation", name="Main").get_by_role("link", name=name).tap()

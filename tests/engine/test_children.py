@@ -1,6 +1,7 @@
 """Attempts in child processes: whatever they do ends with them, and nothing of them is left."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -40,7 +41,13 @@ def pids(path):
 
 
 def alive(listed):
-    return [pid for pid in listed if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
+    return [pid for pid in listed if state(pid) not in (None, psutil.STATUS_ZOMBIE)]
+
+
+def state(pid):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status()
+    return None
 
 
 def test_a_result_comes_back_with_log_and_context(shared):
