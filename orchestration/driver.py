@@ -5,7 +5,7 @@ On SQLite, Django's cursor rewrites the places of each statement and wraps each 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import batched, chain
 from typing import Any
 
@@ -68,3 +68,58 @@ class Insert:
             cursor.executemany(self._of[-1], [tuple(chain(*block)) for block in blocks])
         if rest := rows[many:]:
             cursor.execute(self._of[len(rest)], tuple(chain(*rest)))
+
+
+class ArrayInsert:
+    """An INSERT of any number of rows as one array per column: PostgreSQL, to which each value of its own is work.
+
+    *types* of the columns are PostgreSQL's, *rest* are columns with the same SQL in each row.
+    """
+
+    def __init__(self, table: str, types: Mapping[str, str], rest: Mapping[str, str]) -> None:
+        arrays = ", ".join(f"%s::{type_}[]" for type_ in types.values())
+        self._statement = (
+            f"INSERT INTO {table} ({', '.join([*types, *rest])}) SELECT {', '.join(['v.*', *rest.values()])}"
+            f" FROM unnest({arrays}) AS v"
+        )
+
+    def run(self, cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Store *rows* by one statement."""
+        if rows:
+            cursor.execute(self._statement, array_columns(rows))
+
+
+def insert_into(table: str, types: Mapping[str, str], rest: Mapping[str, str] | None = None) -> Insert | ArrayInsert:
+    """An INSERT into *table* as this database takes it fastest. For constants, as `native`."""
+    rest = rest or {}
+    if connection.vendor == "postgresql":
+        return ArrayInsert(table, types, rest)
+    places = ", ".join([*["%s"] * len(types), *rest.values()])
+    return Insert(f"INSERT INTO {table} ({', '.join([*types, *rest])}) VALUES ", f"({places})")
+
+
+def array_columns(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """The `array_text` of each column of *rows*."""
+    return [array_text(column) for column in zip(*rows, strict=True)]
+
+
+def array_text(values: Sequence[Any]) -> str:
+    """*values* of one type (or None) as the text of a PostgreSQL array, for a place such as "%s::text[]".
+
+    The driver takes each value of a list through several calls: that was half of the engine's own processor time.
+    """
+    if not values:
+        return "{}"
+    first = values[0]
+    if values.count(first) == len(values):  # half of the columns of a step
+        return "{" + ",".join([_element(first)] * len(values)) + "}"
+    kind = None if None in values else type(first)
+    if kind is str:  # all at once: NUL stays where it is, and the driver refuses it
+        return '{"' + '","'.join([v.replace("\\", "\\\\").replace('"', '\\"') for v in values]) + '"}'
+    return "{" + ",".join(map(int.__repr__ if kind is int else _element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'

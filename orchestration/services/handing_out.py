@@ -21,6 +21,7 @@ from orchestration.domain.fleet import Key, Post, Seat
 from orchestration.domain.ready_queue import Rules, Slots
 from orchestration.domain.states import Status, WorkerKind
 from orchestration.domain.work import ENGINE_LOST, RELEASED, UNSTORABLE, Ending, Outcome, Work
+from orchestration.driver import array_columns
 from orchestration.executors import registry
 from orchestration.failpoints import failpoint
 
@@ -157,9 +158,9 @@ def jobs_of(works: Iterable[Work], queue_of: Callable[[str], str]) -> list[Job]:
 
 def defer(jobs: Sequence[Job]) -> None:
     """Put *jobs* into procrastinate's queues, with the current transaction."""
-    texts = [orjson.dumps({"attempts": job.attempts}).decode() for job in jobs]
+    rows = [(job.queue, job.priority, orjson.dumps({"attempts": job.attempts}).decode()) for job in jobs]
     with connection.cursor() as cursor:
-        cursor.execute(DEFER, [JOB, [job.queue for job in jobs], [job.priority for job in jobs], texts])
+        cursor.execute(DEFER, [JOB, *array_columns(rows)])
 
 
 def queue_name(queue: str, *, isolated: bool) -> str:

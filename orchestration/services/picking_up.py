@@ -21,6 +21,7 @@ from orchestration.domain.rights import HTTP_PRIVATE, ExecutorForbidden, Rights
 from orchestration.domain.secrets import MARK, SecretMissing, names_in
 from orchestration.domain.states import TERMINAL, Status
 from orchestration.domain.work import DependencyResult, Ending, Outcome, Work
+from orchestration.driver import array_columns, array_text
 from orchestration.executors import registry
 from orchestration.selectors.rights import rights_of
 from orchestration.selectors.secrets import sealed_of
@@ -59,7 +60,7 @@ PICK_UP = """UPDATE orchestration_attempt a
  t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""
 EDGES = """SELECT d.task_id, s.id, s.name, d.required, s.status, s.error, s.executor, s.attempt, s.linked_attempt_id
  FROM orchestration_dependency d JOIN orchestration_task s ON s.id = d.depends_on_id
- WHERE d.task_id = ANY(%s) ORDER BY d.task_id, d.position"""
+ WHERE d.task_id = ANY(%s::uuid[]) ORDER BY d.task_id, d.position"""
 RESULTS = """SELECT a.task_id, a.result FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
  JOIN orchestration_attempt a ON a.task_id = j.task_id AND a.number = j.number"""
 PROVENANCE = """SELECT a.task_id, a.provenance FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
@@ -128,7 +129,7 @@ def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout
     if not keys:
         return picked
     with connection.cursor() as cursor:
-        cursor.execute(PICK_UP, [worker, lease_s, [key[0] for key in keys], [key[1] for key in keys], LIVE])
+        cursor.execute(PICK_UP, [worker, lease_s, *array_columns(keys), LIVE])
         rows = {(row[1].hex, row[2]): row for row in cursor.fetchall()}
         dependencies = _dependencies(cursor, [row[1] for row in rows.values()])
     for key in dict.fromkeys(keys):  # in their order: most urgent first
@@ -186,14 +187,9 @@ def _asking(work: Work) -> list[Any]:
 
 def report(outcomes: Sequence[Outcome], worker: str) -> None:
     """Store *outcomes* for the engine and wake it."""
-    columns: list[list[Any]] = [
-        [outcome.run_id for outcome in outcomes],
-        [outcome.task_id for outcome in outcomes],
-        [outcome.attempt for outcome in outcomes],
-        [body_of(outcome) for outcome in outcomes],
-    ]
+    rows = [(outcome.run_id, outcome.task_id, outcome.attempt, body_of(outcome)) for outcome in outcomes]
     with connection.cursor() as cursor:
-        cursor.execute(REPORT, [worker, *columns])
+        cursor.execute(REPORT, [worker, *array_columns(rows)])
     notify(REPORTS)
 
 
@@ -238,7 +234,7 @@ def _dependencies(cursor: Any, tasks: list[UUID]) -> dict[UUID, list[DependencyR
     """Task -> its dependencies as its executor sees them; a result is read and parsed once."""
     if not tasks:
         return {}
-    cursor.execute(EDGES, [tasks])
+    cursor.execute(EDGES, [array_text(tasks)])
     edges = cursor.fetchall()
     values = _results(cursor, edges)
     found: dict[UUID, list[DependencyResult]] = {}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from orchestration.domain.states import Status
+from orchestration.driver import array_columns
 
 Row = Sequence[Any]
 
@@ -23,7 +24,7 @@ TASKS = """UPDATE orchestration_task AS t SET status = v.status, attempt = v.att
  stop_reason, started_at, completed_at, updated_at, id, run_id, was, was_attempt)
  WHERE t.id = v.id AND t.run_id = v.run_id AND t.status = v.was AND t.attempt = v.was_attempt"""
 ATTEMPTS = f"""UPDATE orchestration_attempt AS a SET status = v.status, completed_at = v.completed_at,
- result = v.result::json, error = v.error, error_code = v.error_code, traceback = v.traceback, log = v.log,
+ result = v.result, error = v.error, error_code = v.error_code, traceback = v.traceback, log = v.log,
  lease_expires_at = NULL
  FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
  %s::int[]) AS v(status, completed_at, result, error, error_code, traceback, log, task_id, number)
@@ -32,13 +33,9 @@ ATTEMPTS = f"""UPDATE orchestration_attempt AS a SET status = v.status, complete
 
 def update_tasks(cursor: Any, rows: Sequence[Row]) -> None:
     """As UPDATE_TASK for each of *rows*; cursor.rowcount is their sum."""
-    cursor.execute(TASKS, _columns(rows))
+    cursor.execute(TASKS, array_columns(rows))
 
 
 def update_attempts(cursor: Any, rows: Sequence[Row]) -> None:
     """As UPDATE_ATTEMPT for each of *rows*; cursor.rowcount is their sum."""
-    cursor.execute(ATTEMPTS, _columns(rows))
-
-
-def _columns(rows: Sequence[Row]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    cursor.execute(ATTEMPTS, array_columns(rows))

@@ -18,7 +18,7 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
-from orchestration.driver import Insert, native
+from orchestration.driver import insert_into, native
 from orchestration.failpoints import failpoint
 from orchestration.services import transitions_bulk
 from orchestration.services.transitions_load import StaleState, compact
@@ -33,18 +33,25 @@ UPDATE_TASK = native(
  updated_at = %s
  WHERE id = %s AND run_id = %s AND status = %s AND attempt = %s"""
 )
-INSERT_ATTEMPT = Insert(
-    """INSERT INTO orchestration_attempt (run_id, worker, lease_expires_at, task_id, number, try_number,
- executor, started_at, inputs, provenance, status, error, error_code, completed_at, result, traceback, log) VALUES """,
-    "(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, '', '')",
-)
+INSERT_ATTEMPT = insert_into(
+    "orchestration_attempt",
+    {
+        "run_id": "bigint", "worker": "text", "lease_expires_at": "timestamptz", "task_id": "uuid", "number": "int",
+        "try_number": "smallint", "executor": "text", "started_at": "timestamptz", "inputs": "text",
+        "provenance": "text", "status": "text", "error": "text", "error_code": "text", "completed_at": "timestamptz",
+    },
+    {"result": "NULL", "traceback": "''", "log": "''"},
+)  # fmt: skip
 UPDATE_ATTEMPT = native(f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
  error_code = %s, traceback = %s, log = %s, lease_expires_at = NULL
  WHERE task_id = %s AND number = %s AND status = '{LIVE}'""")
-INSERT_EVENT = Insert(
-    "INSERT INTO orchestration_event (run_id, seq, kind, task_id, attempt, at, data) VALUES ",
-    "(%s, %s, %s, %s, %s, %s, %s)",
-)
+INSERT_EVENT = insert_into(
+    "orchestration_event",
+    {
+        "run_id": "bigint", "seq": "bigint", "kind": "text", "task_id": "uuid", "attempt": "int", "at": "timestamptz",
+        "data": "text",
+    },
+)  # fmt: skip
 UPDATE_RUN = native("""UPDATE orchestration_run SET seq = %s, status = %s, running = %s, completed = %s, failed = %s,
  cancelled = %s, blocked = %s, completed_at = %s WHERE id = %s AND seq = %s""")
 
