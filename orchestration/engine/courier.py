@@ -122,14 +122,8 @@ class Courier(threading.Thread):
                 self._abandoned.clear()
             mine = [outcome for outcome in told if (outcome.task_id, outcome.attempt) in self._held]
             started = monotonic()
-            with transaction.atomic(durable=True):
-                if mine:
-                    picking_up.report(mine, self._worker)
-                    failpoint("worker.report")
-                picked = self._take(self._free_after(mine))
-                if picked.works:
-                    failpoint("worker.pick_up")
-            failpoint("worker.committed")
+            free = self._free_after(mine)
+            picked = self._commit(mine, free) if mine or self._may_take(free) else picking_up.Picked()
             self._account(told, mine, picked)
             if picked.works:  # before anything else can fail: they count as held, and nobody would begin them
                 self._deliver(Delivery(works=picked.works))
@@ -141,6 +135,21 @@ class Courier(threading.Thread):
         ended = {(outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends}
         isolated = [kind for key, kind in self._held.items() if key not in ended]
         return Slots(self._conf.process_slots - sum(isolated), self._conf.async_slots - len(isolated) + sum(isolated))
+
+    def _may_take(self, free: Slots) -> bool:
+        """Whether there is a job to ask for. One that comes later brings a notice, and CHECK_S sees to a lost one."""
+        return self._taking and not self._ending and picking_up.are_waiting(self._queues, free)
+
+    def _commit(self, mine: list[Outcome], free: Slots) -> picking_up.Picked:
+        with transaction.atomic(durable=True):
+            if mine:
+                picking_up.report(mine, self._worker)
+                failpoint("worker.report")
+            picked = self._take(free)
+            if picked.works:
+                failpoint("worker.pick_up")
+        failpoint("worker.committed")
+        return picked
 
     def _take(self, free: Slots) -> picking_up.Picked:
         keys: list[Key] = []

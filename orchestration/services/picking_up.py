@@ -8,7 +8,7 @@ nothing. From then on the lease on the attempt's row alone says whose it is.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ import orjson
 from django.db import connection
 
 from orchestration.domain.fleet import Key
+from orchestration.domain.ready_queue import Slots
 from orchestration.domain.rights import HTTP_PRIVATE, ExecutorForbidden, Rights
 from orchestration.domain.secrets import MARK, SecretMissing, names_in
 from orchestration.domain.states import TERMINAL, Status
@@ -26,7 +27,7 @@ from orchestration.executors import registry
 from orchestration.selectors.rights import rights_of
 from orchestration.selectors.secrets import sealed_of
 from orchestration.services.claim_means import own_inputs, sealed_for
-from orchestration.services.handing_out import JOB, Job, body_of, defer
+from orchestration.services.handing_out import JOB, Job, body_of, defer, queue_name
 from orchestration.services.notices import REPORTS, notify
 from orchestration.services.transitions_load import EMPTY, parse
 
@@ -35,6 +36,8 @@ logger = logging.getLogger("apflow.worker")
 LIVE = Status.IN_PROGRESS.value
 DONE = Status.COMPLETED.value
 
+WAITING = """SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'
+ AND queue_name = ANY(%s::text[]::varchar[]))"""
 # one job after another, until there are attempts enough: to look for one in vain costs as much as to take one; a job
 # without any counts as one, or a queue full of strangers' would be taken off at once
 FETCH = """WITH RECURSIVE fetched AS
@@ -91,6 +94,16 @@ class Standing:
 
     held: dict[Key, int] = field(default_factory=dict)  # attempt -> its run
     stopping: set[Key] = field(default_factory=set)  # asked to stop
+
+
+def are_waiting(queues: Collection[str], free: Slots) -> bool:
+    """Whether *queues* hold jobs of a kind that there are *free* slots for."""
+    kinds = [isolated for isolated, most in ((True, free.process), (False, free.asynchronous)) if most > 0]
+    if not kinds:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING, [[queue_name(queue, isolated=kind) for queue in queues for kind in kinds]])
+        return bool(cursor.fetchone()[0])
 
 
 def fetch(queues: Sequence[str], most: int) -> list[Key]:
