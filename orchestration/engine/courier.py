@@ -20,7 +20,6 @@ from orchestration.domain.ready_queue import DEFAULT_QUEUE, Slots
 from orchestration.domain.work import RELEASED, Ending, Outcome, Work
 from orchestration.failpoints import failpoint
 from orchestration.services import picking_up, workers
-from orchestration.services.handing_out import queue_name
 
 logger = logging.getLogger("apflow.worker")
 
@@ -152,12 +151,7 @@ class Courier(threading.Thread):
         return picked
 
     def _take(self, free: Slots) -> picking_up.Picked:
-        keys: list[Key] = []
-        if self._taking and not self._ending:
-            for isolated, most in ((True, free.process), (False, free.asynchronous)):
-                if most > 0:
-                    names = [queue_name(queue, isolated=isolated) for queue in self._queues]
-                    keys += picking_up.fetch(names, most)
+        keys = picking_up.fetch(self._queues, free) if self._taking and not self._ending else []
         return picking_up.pick_up(
             keys, self._worker, lease_s=self._conf.lease_s, default_timeout_s=self._conf.default_timeout_s
         )

@@ -28,7 +28,7 @@ from orchestration.selectors.rights import rights_of
 from orchestration.selectors.secrets import sealed_of
 from orchestration.services.claim_means import own_inputs, sealed_for
 from orchestration.services.handing_out import JOB, Job, body_of, defer, queue_name
-from orchestration.services.notices import REPORTS, notify
+from orchestration.services.notices import REPORTS
 from orchestration.services.transitions_load import EMPTY, parse
 
 logger = logging.getLogger("apflow.worker")
@@ -38,19 +38,22 @@ DONE = Status.COMPLETED.value
 
 WAITING = """SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'
  AND queue_name = ANY(%s::text[]::varchar[]))"""
-# one job after another, until there are attempts enough: to look for one in vain costs as much as to take one; a job
-# without any counts as one, or a queue full of strangers' would be taken off at once
-FETCH = """WITH RECURSIVE fetched AS
+# for each kind of slot one job after another, until there are attempts enough: to look for one in vain costs as much as
+# to take one; a job without any counts as one, or a queue full of strangers' would be taken off at once
+FETCH = """SELECT kind.place, (fetched.job).task_name, (fetched.job).queue_name, (fetched.job).priority,
+ (fetched.job).args::text, procrastinate_finish_job_v1((fetched.job).id, 'succeeded', true)
+ FROM (VALUES (0, %s::text[]::varchar[], %s::int), (1, %s::text[]::varchar[], %s::int)) AS kind(place, queues, most),
+ LATERAL
+ (WITH RECURSIVE taken AS
  (SELECT NULL::procrastinate_jobs AS job, 0 AS place, 0 AS attempts
  UNION ALL
  SELECT job, place,
  attempts + greatest(1, jsonb_array_length(jsonb_path_query_array((job).args, 'lax $.attempts[*]')))
  FROM
- (SELECT procrastinate_fetch_job_v2(%s::text[]::varchar[], NULL) AS job, place + 1 AS place, attempts FROM fetched
- WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < %s) AS next)
- SELECT (job).id, (job).task_name, (job).queue_name, (job).priority, (job).args::text FROM fetched
- WHERE (job).id IS NOT NULL ORDER BY place"""
-FINISH = "SELECT procrastinate_finish_job_v1(job, 'succeeded', true) FROM unnest(%s::bigint[]) AS job"
+ (SELECT procrastinate_fetch_job_v2(kind.queues, NULL) AS job, place + 1 AS place, attempts FROM taken
+ WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < kind.most) AS next)
+ SELECT job, place FROM taken WHERE (job).id IS NOT NULL) AS fetched
+ ORDER BY kind.place, fetched.place"""
 PICK_UP = """UPDATE orchestration_attempt a
  SET worker = %s, lease_expires_at = clock_timestamp() + make_interval(secs => %s)
  FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number), orchestration_task t, orchestration_tree tree,
@@ -69,9 +72,11 @@ RESULTS = """SELECT a.task_id, a.result FROM unnest(%s::uuid[], %s::int[]) AS j(
 PROVENANCE = """SELECT a.task_id, a.provenance FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number)
  JOIN orchestration_attempt a ON a.task_id = j.task_id AND a.number = j.number"""
 LINKED = "SELECT id, result FROM orchestration_attempt WHERE id = ANY(%s)"
-REPORT = """INSERT INTO orchestration_report (run_id, task_id, attempt, worker, body, created_at)
+REPORT = """WITH told AS
+ (INSERT INTO orchestration_report (run_id, task_id, attempt, worker, body, created_at)
  SELECT run_id, task_id, attempt, %s, body, clock_timestamp()
- FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[]) AS r(run_id, task_id, attempt, body)"""
+ FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[]) AS r(run_id, task_id, attempt, body))
+ SELECT pg_notify(%s, '')"""
 # rows that the engine is just ending are skipped: two statements that lock many rows must not wait for each other
 RENEW = """UPDATE orchestration_attempt SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
  WHERE id IN (SELECT id FROM orchestration_attempt WHERE status = %s AND worker = %s FOR UPDATE SKIP LOCKED)"""
@@ -98,33 +103,42 @@ class Standing:
 
 def are_waiting(queues: Collection[str], free: Slots) -> bool:
     """Whether *queues* hold jobs of a kind that there are *free* slots for."""
-    kinds = [isolated for isolated, most in ((True, free.process), (False, free.asynchronous)) if most > 0]
-    if not kinds:
+    names = [name for kind, most in _kinds(queues, free) if most > 0 for name in kind]
+    if not names:
         return False
     with connection.cursor() as cursor:
-        cursor.execute(WAITING, [[queue_name(queue, isolated=kind) for queue in queues for kind in kinds]])
+        cursor.execute(WAITING, [names])
         return bool(cursor.fetchone()[0])
 
 
-def fetch(queues: Sequence[str], most: int) -> list[Key]:
-    """Take up to *most* attempts off *queues*, most urgent first, for good (with the current transaction). What else
-    is in their jobs is put back for others."""
+def fetch(queues: Collection[str], free: Slots) -> list[Key]:
+    """Take as many attempts of each kind off *queues* as there are *free* slots for, most urgent first, for good (with
+    the current transaction). What else is in their jobs is put back for others."""
+    kinds = _kinds(queues, free)
+    room = [most for _, most in kinds]
+    if max(room) <= 0:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(FETCH, [list(queues), most])
+        cursor.execute(FETCH, [part for names, most in kinds for part in (array_text(names), most)])
         rows = cursor.fetchall()
-        if rows:
-            cursor.execute(FINISH, [[row[0] for row in rows]])
     keys: list[Key] = []
     rest = []
-    for _, name, queue, priority, args in rows:
+    for kind, name, queue, priority, args, _ in rows:
         found = _attempts(args) if name == JOB else []
-        room = most - len(keys)
-        keys += found[:room]
-        if found[room:]:
-            rest.append(Job(queue, priority, found[room:]))
+        fitting = found[: room[kind]]
+        keys += fitting
+        room[kind] -= len(fitting)
+        if len(found) > len(fitting):
+            rest.append(Job(queue, priority, found[len(fitting) :]))
     if rest:
         defer(rest)
     return keys
+
+
+def _kinds(queues: Collection[str], free: Slots) -> list[tuple[list[str], int]]:
+    """Procrastinate's queues of each kind of slot, and how many of these are free."""
+    kinds = ((True, free.process), (False, free.asynchronous))
+    return [([queue_name(queue, isolated=isolated) for queue in queues], most) for isolated, most in kinds]
 
 
 def _attempts(args: str) -> list[Key]:
@@ -202,8 +216,7 @@ def report(outcomes: Sequence[Outcome], worker: str) -> None:
     """Store *outcomes* for the engine and wake it."""
     rows = [(outcome.run_id, outcome.task_id, outcome.attempt, body_of(outcome)) for outcome in outcomes]
     with connection.cursor() as cursor:
-        cursor.execute(REPORT, [worker, *array_columns(rows)])
-    notify(REPORTS)
+        cursor.execute(REPORT, [worker, *array_columns(rows), REPORTS])
 
 
 def renew(worker: str, lease_s: float) -> None:
