@@ -165,8 +165,7 @@ class Transitions:
             self._claim(applied, seats.after(told), now)
             failpoint("engine.claim")
             written = [(state, state.take_changes()) for state in self._states.values() if state.changes]
-            for state, changes in written:
-                store(cursor, state, changes, now, worker=self.worker, lease_until=lease_until)
+            store(cursor, written, now, worker=self.worker, lease_until=lease_until)
             if self._exchange is not None and applied.works:
                 self._exchange.dispatch(applied.works)
         return applied, written

@@ -5,13 +5,7 @@ Row by row, each costs a round trip and a plan, which is two thirds of a step's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from orchestration.domain.states import Status
-from orchestration.driver import array_columns
-
-Row = Sequence[Any]
 
 LIVE = Status.IN_PROGRESS.value
 TASKS = """UPDATE orchestration_task AS t SET status = v.status, attempt = v.attempt, progress = v.progress,
@@ -29,13 +23,8 @@ ATTEMPTS = f"""UPDATE orchestration_attempt AS a SET status = v.status, complete
  FROM unnest(%s::text[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[],
  %s::int[]) AS v(status, completed_at, result, error, error_code, traceback, log, task_id, number)
  WHERE a.task_id = v.task_id AND a.number = v.number AND a.status = '{LIVE}'"""
-
-
-def update_tasks(cursor: Any, rows: Sequence[Row]) -> None:
-    """As UPDATE_TASK for each of *rows*; cursor.rowcount is their sum."""
-    cursor.execute(TASKS, array_columns(rows))
-
-
-def update_attempts(cursor: Any, rows: Sequence[Row]) -> None:
-    """As UPDATE_ATTEMPT for each of *rows*; cursor.rowcount is their sum."""
-    cursor.execute(ATTEMPTS, array_columns(rows))
+RUNS = """UPDATE orchestration_run AS r SET seq = v.seq, status = v.status, running = v.running,
+ completed = v.completed, failed = v.failed, cancelled = v.cancelled, blocked = v.blocked, completed_at = v.completed_at
+ FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::timestamptz[],
+ %s::bigint[], %s::bigint[]) AS v(seq, status, running, completed, failed, cancelled, blocked, completed_at, id, was)
+ WHERE r.id = v.id AND r.seq = v.was"""

@@ -7,7 +7,7 @@ JSON as text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
-from orchestration.driver import insert_into, native
+from orchestration.driver import array_columns, insert_into, native
 from orchestration.failpoints import failpoint
 from orchestration.services import transitions_bulk
 from orchestration.services.transitions_load import StaleState, compact
@@ -58,52 +58,49 @@ UPDATE_RUN = native("""UPDATE orchestration_run SET seq = %s, status = %s, runni
 
 def store(
     cursor: Any,
-    state: RunState,
-    changes: Changes,
+    written: Iterable[tuple[RunState, Changes]],
     now: datetime,
     *,
     worker: str = "",
     lease_until: datetime | None = None,
 ) -> None:
-    """Write one step of one run by a `driver_cursor`.
+    """Write one step by a `driver_cursor`: what has changed in each run. As many statements for many runs as for one.
 
     Raises StaleState when a row was changed by somebody else meanwhile (roll back!).
     """
-    if not changes:
+    written = [(state, changes) for state, changes in written if changes]
+    if not written:
         return
     times = Times()
-    if changes.tasks:
-        _update_tasks(cursor, [_task_row(t, state.run_id, times, now) for t in changes.tasks.values()])
-        _expect(cursor, len(changes.tasks), "task")
+    if tasks := [_task_row(t, s.run_id, times, now) for s, changes in written for t in changes.tasks.values()]:
+        _update(cursor, UPDATE_TASK, transitions_bulk.TASKS, tasks, "task")
     failpoint("store.tasks")
-    if changes.ends:  # first: a task that is taken over may start again in the same step
-        _update_attempts(cursor, [_end_row(end, times) for end in changes.ends])
-        _expect(cursor, len(changes.ends), "attempt")
-    if changes.starts:
-        lease = times(lease_until)
-        INSERT_ATTEMPT.run(cursor, [_start_row(draft, state.run_id, worker, lease, times) for draft in changes.starts])
+    # first: a task that is taken over may start again in the same step
+    if ends := [_end_row(end, times) for _, changes in written for end in changes.ends]:
+        _update(cursor, UPDATE_ATTEMPT, transitions_bulk.ATTEMPTS, ends, "attempt")
+    lease = times(lease_until)
+    starts = [_start_row(draft, s.run_id, worker, lease, times) for s, changes in written for draft in changes.starts]
+    INSERT_ATTEMPT.run(cursor, starts)
     failpoint("store.attempts")
-    store_events(cursor, state.run_id, changes, times)
+    store_events(cursor, [(state.run_id, changes) for state, changes in written], times)
     failpoint("store.events")
-    cursor.execute(UPDATE_RUN, _run_row(state, times, now))
-    _expect(cursor, 1, "run")
+    runs = [_run_row(state, times, now) for state, _ in written]
+    _update(cursor, UPDATE_RUN, transitions_bulk.RUNS, runs, "run")
     failpoint("store.run")
 
 
-def _update_tasks(cursor: Any, rows: Sequence[Row]) -> None:
-    """Write *rows*, each by compare-and-set; cursor.rowcount says how many of them were as expected."""
+def _update(cursor: Any, each: str, bulk: str, rows: Sequence[Row], what: str) -> None:
+    """Write *rows*, each by compare-and-set: one by one with *each*, or on PostgreSQL with *bulk*."""
     if connection.vendor == "postgresql":
-        transitions_bulk.update_tasks(cursor, rows)
+        cursor.execute(bulk, array_columns(rows))
     else:
-        cursor.executemany(UPDATE_TASK, rows)
+        cursor.executemany(each, rows)
+    _expect(cursor, len(rows), what)
 
 
-def _update_attempts(cursor: Any, rows: Sequence[Row]) -> None:
-    """The same for attempts that end."""
-    if connection.vendor == "postgresql":
-        transitions_bulk.update_attempts(cursor, rows)
-    else:
-        cursor.executemany(UPDATE_ATTEMPT, rows)
+def _expect(cursor: Any, count: int, what: str) -> None:
+    if cursor.rowcount != count:
+        raise StaleState(f"{cursor.rowcount} of {count} {what} rows were as expected")
 
 
 def stored(state: RunState, changes: Changes) -> None:
@@ -112,10 +109,11 @@ def stored(state: RunState, changes: Changes) -> None:
         task.stored_status, task.stored_attempt = task.status, task.attempt
 
 
-def store_events(cursor: Any, run_id: int, changes: Changes, times: Times) -> None:
-    """Append the events of *changes*; their numbers are the run's next ones."""
+def store_events(cursor: Any, written: Iterable[tuple[int, Changes]], times: Times) -> None:
+    """Append the events of runs by their ids; the numbers are each run's next ones."""
     rows = [
         (run_id, e.seq, e.kind.value, e.task_id, e.attempt, times(e.at), compact(e.data) if e.data else "{}")
+        for run_id, changes in written
         for e in changes.events
     ]
     INSERT_EVENT.run(cursor, rows)
@@ -181,11 +179,6 @@ def _run_row(state: RunState, times: Times, now: datetime) -> list[Any]:
     ended = None if state.status == Status.IN_PROGRESS else now
     numbers = [counts[s] for s in (Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED, Status.CANCELLED, BLOCKED)]
     return [state.seq, state.status.value, *numbers, times(ended), state.run_id, state.stored_seq]
-
-
-def _expect(cursor: Any, count: int, what: str) -> None:
-    if cursor.rowcount != count:
-        raise StaleState(f"{cursor.rowcount} of {count} {what} rows were as expected")
 
 
 class Times:

@@ -39,7 +39,7 @@ def cancel(run_id: int, reason: str, *, task_ids: Iterable[str] | None = None) -
         state.cancel([state.tasks[task_id] for task_id in task_ids], reason, now)
     state.derive(now)  # not before: in a run that no engine has seen yet it would first complete the groups
     with driver_cursor() as cursor:
-        store(cursor, state, state.take_changes(), now)
+        store(cursor, [(state, state.take_changes())], now)
     return state
 
 
@@ -83,5 +83,5 @@ def note(
         if row is None:
             return False
         event = EventDraft(row[0], kind, task_id, attempt, now, dict(data))
-        store_events(cursor, run_id, Changes(events=[event]), Times())
+        store_events(cursor, [(run_id, Changes(events=[event]))], Times())
     return True

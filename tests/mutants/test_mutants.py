@@ -92,9 +92,10 @@ def late_result_overwrites(original):
 
 
 def event_missing(original):
-    def store(cursor, run_id, changes, times):
-        changes.events = [e for e in changes.events if e.kind != "task_retrying"]
-        original(cursor, run_id, changes, times)
+    def store(cursor, written, times):
+        for _, changes in written:
+            changes.events = [e for e in changes.events if e.kind != "task_retrying"]
+        original(cursor, written, times)
 
     return store
 

@@ -115,6 +115,6 @@ def test_an_event_of_its_own_is_stored_as_it_was():
     texts = {"said": HOSTILE, "nothing": None}
     with driver_cursor() as cursor:
         draft = EventDraft(99, Kind.TASK_CHANGED, None, None, AT, texts)
-        store_events(cursor, work.run_id, Changes(events=[draft]), Times())
+        store_events(cursor, [(work.run_id, Changes(events=[draft]))], Times())
     event = Event.objects.get(run=work.run_id, seq=99)
     assert (event.data, event.at, event.task_id, event.attempt) == (texts, AT, None, None)

@@ -46,7 +46,7 @@ def numbered_by_a_sequence(run, number):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT nextval('t_events')")
         draft = EventDraft(cursor.fetchone()[0], Kind.TASK_CHANGED, None, None, run.started_at, {"number": number})
-        store_events(cursor, run.pk, Changes(events=[draft]), Times())
+        store_events(cursor, [(run.pk, Changes(events=[draft]))], Times())
 
 
 def seen_by_a_reader(run_id, ended):

@@ -13,7 +13,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from orchestration.domain.ready_queue import Slots
-from orchestration.services import transitions, transitions_store
+from orchestration.services import transitions, transitions_bulk, transitions_store
 from orchestration.services.runs import run_start
 from orchestration.services.transitions import Transitions
 from orchestration.services.transitions_load import StaleState
@@ -91,9 +91,9 @@ def without_the_lock(monkeypatch):
 
 def without_the_number(monkeypatch):
     without_the_lock(monkeypatch)
-    unguarded = transitions_store.UPDATE_RUN.replace("AND seq = %s", "AND %s IS NOT NULL")
-    assert unguarded != transitions_store.UPDATE_RUN
-    monkeypatch.setattr(transitions_store, "UPDATE_RUN", unguarded)
+    unguarded = transitions_bulk.RUNS.removesuffix(" AND r.seq = v.was")
+    assert unguarded != transitions_bulk.RUNS
+    monkeypatch.setattr(transitions_bulk, "RUNS", unguarded)
 
 
 def without_anything(monkeypatch):

@@ -3,13 +3,18 @@ from __future__ import annotations
 import json
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
 
 from orchestration.domain.ready_queue import Slots
 from orchestration.domain.work import Ending, Outcome
+from orchestration.driver import driver_cursor
 from orchestration.models import Attempt, Event, Run, Task
 from orchestration.services.runs import run_cancel, run_start
 from orchestration.services.transitions import OVERLOOKED, Transitions
+from orchestration.services.transitions_load import StaleState, load_run
+from orchestration.services.transitions_store import store
 from tests.factories import make_tree, make_user, task, task_named
 from tests.support_fold import verify
 
@@ -178,3 +183,40 @@ def test_the_sweep_looks_at_tasks_by_index_only():
         else:
             cursor.execute(f"EXPLAIN {OVERLOOKED}")
             assert "SubPlan" in str(cursor.fetchall())
+
+
+@pytest.mark.parametrize(
+    ("model", "changes"), [(Run, {"seq": F("seq") + 1}), (Task, {"attempt": F("attempt") + 1})], ids=["run", "task"]
+)
+def test_when_one_of_several_runs_is_stale_nothing_is_stored_of_any(model, changes):
+    user = make_user()
+    trees = [make_tree(task("a"), task("b", after=["a"]), owner=user) for _ in range(3)]
+    runs = [run_start(user=user, tree_id=tree.pk) for tree in trees]
+    works = new_engine().apply([], Slots(0, 9)).works
+    states = [load_run(run.pk, recovery_limit=0) for run in runs]
+    now = timezone.now()
+    for state, work in zip(states, works, strict=True):
+        state.report(completed(work), now, 0.5)
+    model.objects.filter(**{"pk" if model is Run else "run": runs[1].pk}).update(**changes)
+    before = rows_of(runs)
+    with pytest.raises(StaleState), transaction.atomic(), driver_cursor() as cursor:
+        store(cursor, [(state, state.take_changes()) for state in states], now)
+    assert rows_of(runs) == before
+
+
+def rows_of(runs):
+    """What tells whether anything was stored of *runs*."""
+    return [list(model.objects.filter(run__in=runs).order_by("pk").values()) for model in (Task, Attempt, Event)]
+
+
+def test_a_step_of_several_runs_is_stored_as_one_of_each():
+    user = make_user()
+    runs = [run_start(user=user, tree_id=make_tree(task("a"), owner=user).pk) for _ in range(3)]
+    engine = new_engine()
+    works = engine.apply([], Slots(0, 9)).works
+    engine.apply([completed(work, f'"{work.run_id}"') for work in works], Slots())
+    assert [attempt.result for attempt in Attempt.objects.order_by("run_id")] == [str(run.pk) for run in runs]
+    for run in runs:
+        run.refresh_from_db()
+        assert (run.status, run.completed) == ("completed", 1)
+        verify(run.pk)
