@@ -32,7 +32,8 @@ WORKER = WorkerKind.WORKER.value
 JOB = "apflow.attempt"  # procrastinate's name of the task
 IN_LOOP = ".async"  # ending of the queues for attempts that take no process slot
 BATCH = 1000  # reports per step
-SHARES, MOST = 4, 16  # what is handed out at once makes so many jobs at least, with so many attempts in each at most
+SHARES = {True: 4, False: 2}  # what is handed out at once makes so many jobs at least, for processes and in the loop
+MOST = 16  # attempts in each at most
 SILENT_S = 6.0  # a worker silent for so long gets nothing new
 
 DEFER = """SELECT procrastinate_defer_jobs_v1(array_agg(ROW(j.queue, %s, j.priority, NULL, NULL,
@@ -145,14 +146,14 @@ class Mailbox:
 def jobs_of(works: Iterable[Work], queue_of: Callable[[str], str]) -> list[Job]:
     """One job for each of a few attempts, several in one when many are handed out: a job costs the database as much as
     an attempt does."""
-    groups: dict[tuple[str, int], list[Key]] = {}
+    groups: dict[tuple[str, bool, int], list[Key]] = {}
     for work in works:
-        name = queue_name(queue_of(work.executor), isolated=work.isolated)
-        groups.setdefault((name, -work.priority), []).append(work.key)
+        groups.setdefault((queue_of(work.executor), work.isolated, -work.priority), []).append(work.key)
     jobs = []
-    for (queue, priority), keys in groups.items():
-        size = max(1, min(MOST, len(keys) // SHARES))
-        jobs += [Job(queue, priority, keys[at : at + size]) for at in range(0, len(keys), size)]
+    for (queue, isolated, priority), keys in groups.items():
+        name = queue_name(queue, isolated=isolated)
+        size = max(1, min(MOST, len(keys) // SHARES[isolated]))
+        jobs += [Job(name, priority, keys[at : at + size]) for at in range(0, len(keys), size)]
     return jobs
 
 

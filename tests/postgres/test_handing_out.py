@@ -84,6 +84,8 @@ def test_few_are_shared_out_and_many_go_together():
     assert [len(job.attempts) for job in jobs_of(works(7), str)] == [1] * 7
     assert [len(job.attempts) for job in jobs_of(works(20), str)] == [5] * 4
     assert {len(job.attempts) for job in jobs_of(works(10 * MOST), str)} == {MOST}
+    assert [len(job.attempts) for job in jobs_of(works(3, isolated=False), str)] == [1] * 3
+    assert [len(job.attempts) for job in jobs_of(works(20, isolated=False), str)] == [10] * 2
     mixed = [*works(2, 0), *works(1, 0, isolated=False), *works(1, 3)]
     assert [(job.queue, job.priority) for job in jobs_of(mixed, str)] == [
         ("noop", 0), ("noop", 0), ("noop.async", 0), ("noop", -3),
