@@ -10,6 +10,8 @@ from orchestration.domain.work import Outcome
 
 Key = tuple[str, int]  # task id as 32 hex digits, attempt number
 
+ANY = 1_000_000  # queues that a worker serves when none are named
+
 
 @dataclass(frozen=True, slots=True)
 class Seat:
@@ -30,11 +32,6 @@ class Post:
     def has(self, isolated: bool, queue: str) -> bool:
         return self.free.has(isolated, queue) and (not self.queues or queue in self.queues)
 
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Who is asked first: the most special worker, then the one with most room."""
-        return (len(self.queues) or 1_000_000, -self.free.process - self.free.asynchronous)
-
 
 @dataclass(slots=True)
 class Fleet:
@@ -46,13 +43,19 @@ class Fleet:
         return any(post.has(isolated, queue) for post in self.posts.values())
 
     def take(self, isolated: bool, queue: str) -> str:
-        """The worker whose slot is counted as taken: which one really runs it is decided by who asks first."""
-        able = [name for name, post in self.posts.items() if post.has(isolated, queue)]
-        if not able:
+        """The worker whose slot is counted as taken: the most special one, then the one with most room, then by name.
+        Which one really runs it is decided by who asks first. Called once per attempt: no calls in here."""
+        best: tuple[int, int, str] | None = None
+        for name, post in self.posts.items():
+            free = post.free
+            if (free.process if isolated else free.asynchronous) > 0 and (not post.queues or queue in post.queues):
+                rank = (len(post.queues) or ANY, -free.process - free.asynchronous, name)
+                if best is None or rank < best:
+                    best = rank
+        if best is None:
             return ""
-        name = able[0] if len(able) == 1 else min(able, key=lambda name: (self.posts[name].rank, name))
-        self.posts[name].free.take(isolated, queue)
-        return name
+        self.posts[best[2]].free.take(isolated, queue)
+        return best[2]
 
     def give(self, seat: Seat | None) -> None:
         """The opposite of `take`."""

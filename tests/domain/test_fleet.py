@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 
 from orchestration.bench.scale_out import inversions
@@ -31,6 +34,29 @@ def test_a_queue_and_a_kind_of_slot_need_somebody_who_has_both():
     assert fleet.has(False, "net")
     assert not fleet.has(False, "default")
     assert fleet.has(True, "default")
+
+
+def test_the_most_special_is_counted_then_the_one_with_most_room_then_by_name():
+    chance = random.Random(1)
+    for _ in range(200):
+        workers = {
+            name: Post(
+                Slots(chance.randrange(3), chance.randrange(3)), frozenset(chance.sample("xyz", chance.randrange(3)))
+            )
+            for name in chance.sample("abcdef", 4)
+        }
+        isolated, queue = chance.random() < 0.5, chance.choice("xyz")
+        able = sorted(
+            (len(post.queues) or math.inf, -post.free.process - post.free.asynchronous, name)
+            for name, post in workers.items()
+            if post.has(isolated, queue)
+        )
+        before = {name: post.free.copy() for name, post in workers.items()}
+        taken = Fleet(workers).take(isolated, queue)
+        assert taken == (able[0][-1] if able else "")
+        if taken:
+            before[taken].take(isolated, queue)
+        assert {name: post.free for name, post in workers.items()} == before
 
 
 def test_a_copy_is_taken_from_alone():
