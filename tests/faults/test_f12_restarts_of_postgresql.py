@@ -92,7 +92,7 @@ def test_f12_two_thousand_tasks(own, capsys):
     web = place.web()
     runs = batch(place, dice)
     # the tasks keep the workers busy to the end: who waited for the end of a run would not start many
-    person = Person("ann", [web.port], place.token, str(place.effects), SEED, rest_s=2.0, watched=0.0)
+    person = Person("ann", [web.port], place.token, str(place.effects), SEED, rest_s=0.5, watched=0.0)
     person.start()
     restarts = 0
     try:
