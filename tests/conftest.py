@@ -60,6 +60,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
     yield
     post_migrate.disconnect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
     if settings.POSTGRES:
+        gc.collect()  # an error that a test has kept may keep a connection; see `pytest_collection_finish`
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(CUT_OTHERS)
 
