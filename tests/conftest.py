@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import pytest
 from django.apps import apps
 from django.conf import settings
@@ -33,13 +31,6 @@ def pytest_collection_modifyitems(config, items):
                 item.add_marker(pytest.mark.skip(reason=missing))
 
 
-def pytest_collection_finish():
-    """What is loaded now stays: every collection would look through it again, which takes a twentieth of all time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 20)
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
     report = yield
@@ -60,7 +51,6 @@ def django_db_setup(django_db_setup, django_db_blocker):
     yield
     post_migrate.disconnect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
     if settings.POSTGRES:
-        gc.collect()  # an error that a test has kept may keep a connection; see `pytest_collection_finish`
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute(CUT_OTHERS)
 
