@@ -80,29 +80,24 @@ def test_f05_a_second_signal_is_as_safe_as_a_kill(make):
     place.right()
 
 
-def test_f06_children_end_with_their_engine(place):
-    engine = place.running()
+def children_end_with(place, owner, start):
+    """Everything that *owner* has started ends with it, and another one, by *start*, does its work."""
     run = busy(place, 4)
-    processes = family(engine)
+    processes = family(owner)
     assert len(processes) >= 5, "fork server, supervisors, workers"
-    place.kill(engine)
-    assert not psutil.wait_procs(processes, timeout=5)[1], "alive 5 s after their engine"
+    place.kill(owner)
+    assert not psutil.wait_procs(processes, timeout=5)[1], f"alive 5 s after their {owner.name}"
     place.go()
-    place.running()
+    start()
     assert place.run_ended(run) == "completed"
     place.right()
+
+
+def test_f06_children_end_with_their_engine(place):
+    children_end_with(place, place.running(), place.running)
 
 
 @pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: has worker processes")
 def test_f06_children_end_with_their_worker(place):
     place.engine()
-    worker = place.worker()
-    run = busy(place, 4)
-    processes = family(worker)
-    assert len(processes) >= 5, "fork server, supervisors, workers"
-    place.kill(worker)
-    assert not psutil.wait_procs(processes, timeout=5)[1], "alive 5 s after their worker"
-    place.go()
-    place.worker()
-    assert place.run_ended(run) == "completed"
-    place.right()
+    children_end_with(place, place.worker(), place.worker)
