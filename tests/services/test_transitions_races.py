@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 
 import pytest
 from django.db import connections
@@ -59,24 +60,30 @@ def completed(work):
     return [Outcome(work.run_id, work.task_id, work.attempt, Ending.COMPLETED, result="1")]
 
 
+def against_completion(cancel, engine, only, run, *, late_s):
+    """What *cancel* answers while the run's only task is reported as completed, and the kinds of the run's events."""
+    (work,) = engine.apply([], Slots(0, 1)).works
+
+    def late():
+        threading.Event().wait(late_s)  # on some databases and machines the engine would always be the first
+        return engine.apply(completed(work), Slots())
+
+    answer, report = race(cancel, late)
+    assert not isinstance(report, Exception), report
+    only.refresh_from_db()
+    run.refresh_from_db()
+    return answer, list(Event.objects.filter(run=run).order_by("seq").values_list("kind", flat=True))
+
+
 @pytest.mark.fault
 def test_cancel_against_complete_has_one_winner():
     user, tree, only = one_task()
     engine = new_engine()
-    winners, never = set(), threading.Event()
+    winners = set()
     for number in range(ROUNDS):
         run = run_start(user=user, tree_id=tree.pk)
-        (work,) = engine.apply([], Slots(0, 1)).works
-
-        def late(work=work, by=number % 5):
-            never.wait(0.003 * by)  # on some databases and machines the engine would always be the first
-            return engine.apply(completed(work), Slots())
-
-        cancel, report = race(lambda: task_cancel(user=user, task_id=only.pk, reason="no"), late)
-        assert not isinstance(report, Exception), report
-        only.refresh_from_db()
-        run.refresh_from_db()
-        kinds = list(Event.objects.filter(run=run).order_by("seq").values_list("kind", flat=True))
+        verb = partial(task_cancel, user=user, task_id=only.pk, reason="no")
+        cancel, kinds = against_completion(verb, engine, only, run, late_s=0.003 * (number % 5))
         if isinstance(cancel, Exception):
             assert isinstance(cancel, AlreadyFinished)
             assert (only.status, only.error, run.status) == ("completed", None, "completed")
@@ -116,20 +123,11 @@ def test_cancel_against_claim_leaves_no_attempt_behind():
 def test_cancel_of_the_run_against_its_last_completion_has_one_winner():
     user, tree, only = one_task()
     engine = new_engine()
-    winners, never = set(), threading.Event()
+    winners = set()
     for number in range(ROUNDS):
         run = run_start(user=user, tree_id=tree.pk)
-        (work,) = engine.apply([], Slots(0, 1)).works
-
-        def late(work=work, by=number % 5):
-            never.wait(0.003 * by)  # as above
-            return engine.apply(completed(work), Slots())
-
-        cancel, report = race(lambda run=run: run_cancel(user=user, run_id=run.pk), late)
-        assert not isinstance(report, Exception), report
-        only.refresh_from_db()
-        run.refresh_from_db()
-        kinds = list(Event.objects.filter(run=run).order_by("seq").values_list("kind", flat=True))
+        verb = partial(run_cancel, user=user, run_id=run.pk)
+        cancel, kinds = against_completion(verb, engine, only, run, late_s=0.003 * (number % 5))
         if isinstance(cancel, Exception):
             assert isinstance(cancel, AlreadyFinished)
             assert (only.status, run.status, run.cancel_requested_at) == ("completed", "completed", None)
