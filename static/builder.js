@@ -12,14 +12,21 @@
   const view = () => side().dataset.view;
   let focus = "";
 
-  /* choosing: only what changes is fetched; the address follows */
+  /* choosing: only what changes is fetched; the address follows. Of choices made while one is on its way only the last counts */
+  let asking = false, wanting = null;
   const open = (id, wanted, keep = false) => {
     const url = `${location.pathname}?task=${encodeURIComponent(id)}&view=${encodeURIComponent(wanted)}`;
     const known = document.getElementById(`o-${id}`);
     history.replaceState(history.state, "", url);
     mark(id);
-    htmx.ajax("GET", known ? url : `${url}&lines=1`, { source: root, target: root, swap: "none" });
+    ask(known ? url : `${url}&lines=1`);
     if (keep) $("a", known ?? undefined)?.focus();
+  };
+  const ask = async (url) => {
+    if (asking) { wanting = url; return; }
+    asking = true;
+    try { await htmx.ajax("GET", url, { source: root, target: root, swap: "none" }); } finally { asking = false; }
+    if (wanting) { url = wanting; wanting = null; ask(url); }
   };
   const mark = (id) => {
     for (const a of links()) {
@@ -46,8 +53,9 @@
   /* after an answer: the outline shows what the side shows, and the focus stays where it was */
   document.addEventListener("htmx:after:swap", () => queueMicrotask(settle));
   const settle = () => {
-    mark(task());
     used();
+    if (wanting) return;
+    mark(task());
     const url = `${location.pathname}?task=${encodeURIComponent(task())}&view=${encodeURIComponent(view())}`;
     if (url !== location.pathname + location.search) history.replaceState(history.state, "", url);
     if (focus === "line") here()?.focus();

@@ -102,7 +102,7 @@ def served(*options: str) -> Iterator[str]:
             stderr=output,
         )
     try:
-        wait_ready(url, process, log)
+        wait_ready(url, process, log, probe="/healthz" if "--no-engine" in options else "/readyz")
         yield url
     finally:
         process.terminate()
@@ -150,12 +150,14 @@ def _check(page: Page, status: int) -> None:
         raise RuntimeError(f"{page.name} ({page.url}) answered {status}")
 
 
-def wait_ready(url: str, process: subprocess.Popen[bytes], log: Path, every_s: float = 0.1) -> None:
-    """Returns once the server at *url* is ready. Raises RuntimeError with the end of *log* when it does not get so."""
+def wait_ready(
+    url: str, process: subprocess.Popen[bytes], log: Path, every_s: float = 0.1, probe: str = "/readyz"
+) -> None:
+    """Returns once the server at *url* answers *probe* with 200: `/readyz` wants an engine, too. Raises RuntimeError with the end of *log* when it does not get so."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=2).status_code == 200:
+            if httpx.get(f"{url}{probe}", timeout=2).status_code == 200:
                 return
         time.sleep(every_s)
     raise RuntimeError(f"the server did not start:\n{log.read_text()[-2000:]}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import struct
 
+import httpx
 import pytest
 from django.core.management import CommandError, call_command
 
+from dashboard.bench.answers import served
 from dashboard.bench.live import delays, percentiles
 from dashboard.bench.sockets import LOST, Message, Viewer, of_page, of_program
 from dashboard.bench.tables import text_of
@@ -110,6 +112,15 @@ def test_nothing_is_filled_into_a_folder_in_use(tmp_path):
     for command in ("bench_live", "bench_fill", "bench_pages"):
         with pytest.raises(CommandError, match="new folder"):
             call_command(command, inside=str(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--no-engine",)])
+def test_a_server_is_waited_for(options, settings, tmp_path, transactional_db):
+    """One without an engine is never ready for tasks, which `/readyz` says."""
+    settings.DATA_DIR = tmp_path
+    with served(*options) as url:
+        assert httpx.get(f"{url}/readyz").status_code == (503 if options else 200)
 
 
 @pytest.mark.slow

@@ -63,6 +63,49 @@ def test_from_nothing_to_a_completed_run(window):
     runs_through(page)
 
 
+def test_an_edit_waits_for_the_answer_to_the_one_before(window):
+    """What arrives late would show the draft without what was added since."""
+    page = window()
+    begin(page, "Nightly report")
+    add(page, "fetch")
+    asked, held = [], []
+
+    def hold(route):
+        asked.append(re.search(r'name="op"\r\n\r\n(\w+)|\bop=(\w+)', route.request.post_data).group(1, 2))
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/edit", hold)
+    page.get_by_label("Name", exact=True).fill("fetch it")
+    page.get_by_label("Name of a new task").fill("send")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.evaluate("fetch('/healthz')")  # whatever was sent has been sent by now
+    assert [next(filter(None, op)) for op in asked] == ["task"]
+    route, answer = held[0]
+    route.fulfill(response=answer)
+    expect(line(page, "send")).to_have_attribute("aria-current", "true")
+    expect(line(page, "fetch it")).to_be_visible()
+    assert len(asked) == 2
+
+
+def test_of_tasks_chosen_quickly_the_last_one_is_shown(window):
+    page = window()
+    begin(page, "Nightly report")
+    for name in ("a", "b", "c", "d"):
+        add(page, name)
+    line(page, "Nightly report").focus()
+    asked = []
+    page.route("**/trees/build/*?task=*", lambda route: asked.append(route) if not asked else route.continue_())
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    asked[0].continue_()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("c")
+    expect(line(page, "c")).to_have_attribute("aria-current", "true")
+    expect(page.locator("#b-list [aria-current]")).to_have_count(1)
+
+
 def test_from_a_pattern_with_a_cycle_that_is_drawn_and_mended(window):
     page = window()
     page.goto("/trees/build")

@@ -30,9 +30,12 @@ class Worker(Executor):
     seconds = TICK_S
     result: dict = {}
     error = ""
+    gate = None  # a threading.Event to wait for
 
     async def run(self, ctx):
         await asyncio.sleep(self.seconds)
+        while self.gate is not None and not self.gate.is_set():
+            await asyncio.sleep(0.01)
         if self.error:
             raise ExecutorError(self.error)
         return {**self.result, "by": self.id, "got": ctx.inputs, "knew": {d.name: d.status for d in ctx.dependencies}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -118,7 +119,9 @@ async def test_streaming_execution(task_manager, workers):
 
 @pytest.mark.parametrize("how", ["function", "coroutine", "iterator"])
 async def test_streaming_gives_every_event_in_order(task_manager, workers, how):
-    workers("task1", "task2")
+    heard = threading.Event()
+    workers("task1")
+    workers("task2", gate=heard if how == "coroutine" else None)  # else it could end before we have asked
     task1 = task_manager.create_task(name="task1")
     task2 = task_manager.create_task(name="task2", dependencies=[task1.id])
     events, live = [], []
@@ -127,6 +130,8 @@ async def test_streaming_gives_every_event_in_order(task_manager, workers, how):
         events.append(event)
         if event["kind"] == "task_started":
             live.append((await Run.objects.aget(pk=event["run"])).is_active)
+            if event["task"] == task2.id:
+                heard.set()
 
     if how == "function":
         await task_manager.distribute_task_tree_with_streaming(node(task2), on_event=events.append)
