@@ -33,22 +33,29 @@ def data_version() -> tuple[object, int] | None:
 class driver_cursor:  # used like a function; a generator would cost as much as a small statement
     """A cursor for `native` statements, inside the caller's transaction. Errors are Django's.
 
-    PostgreSQL's driver takes statements as Django writes them, so there the cursor is Django's own; and so it is for
-    whoever asks to see each statement (`connection.execute_wrapper`).
+    PostgreSQL prepares each statement once per session: to plan one takes as long as to run it. So its text must be one
+    of few, and a session must stay with its process (of PgBouncer: mode `session`, or `max_prepared_statements`).
+    Whoever asks to see each statement (`connection.execute_wrapper`) gets Django's own cursor.
     """
 
     __slots__ = ("_leave",)
 
     def __enter__(self) -> Any:
         here = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` finds it anew
-        if here.vendor != "sqlite" or here.execute_wrappers:
+        if here.execute_wrappers:
             cursor = here.cursor()
             self._leave = cursor.__exit__
             return cursor.__enter__()
-        if here.connection is None:
-            here.ensure_connection()
         self._leave = here.wrap_database_errors.__exit__  # has nothing to do when it is entered
-        return here.connection.cursor()
+        if here.vendor == "sqlite":
+            if here.connection is None:
+                here.ensure_connection()
+            return here.connection.cursor()
+        here.close_if_health_check_failed()
+        here.ensure_connection()
+        session = here.connection
+        session.prepare_threshold = 0  # Django's cursors never prepare, whatever is said here
+        return here.Database.Cursor(session)
 
     def __exit__(self, *failure: Any) -> None:
         self._leave(*failure)

@@ -153,7 +153,10 @@ def _check(page: Page, status: int) -> None:
 def wait_ready(
     url: str, process: subprocess.Popen[bytes], log: Path, every_s: float = 0.1, probe: str = "/readyz"
 ) -> None:
-    """Returns once the server at *url* answers *probe* with 200: `/readyz` wants an engine, too. Raises RuntimeError with the end of *log* when it does not get so."""
+    """Returns once the server at *url* answers *probe* with 200; `/readyz` wants an engine, too.
+
+    Raises RuntimeError with the end of *log* when it does not get so.
+    """
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(httpx.TransportError):

@@ -62,15 +62,18 @@ def runs_matching(user: Any, wanted: RunFilter) -> QuerySet[Run]:
 
 
 def run_query(user: Any, wanted: RunFilter) -> RunQuery:
-    """The same runs as `runs_matching`, and how to read them. Up to three queries, each of which reads at most FEW."""
+    """The same runs as `runs_matching`, and how to read them. Up to four queries, each of which reads at most FEW."""
     trees, runs = _trees(user, wanted.search), Run.objects.all()
-    by_tree = trees is not None and (trees.aggregate(runs=Sum("run_count"))["runs"] or 0) <= FEW
-    mine = wanted.mine and not by_tree and capped_count(Run.objects.filter(started_by=user), FEW) <= FEW
-    few = by_tree or mine
+    least = of_trees = FEW + 1 if trees is None else trees.aggregate(runs=Sum("run_count"))["runs"] or 0
+    if wanted.mine and least > FEW:
+        least = capped_count(Run.objects.filter(started_by=user), FEW)
+    # no way is shorter than over the runs of a state that has fewer: they lie together, in their order
+    by_state = bool(wanted.state) and capped_count(Run.objects.filter(status=wanted.state), min(least, FEW)) < least
+    few = least <= FEW and not by_state
     if trees is not None:
-        runs = _where(runs, "tree_id", indexed=by_tree, among=trees.values("pk"))
+        runs = _where(runs, "tree_id", indexed=few and of_trees <= FEW, among=trees.values("pk"))
     if wanted.mine:
-        runs = _where(runs, "started_by_id", indexed=not by_tree, among=[user.pk])
+        runs = _where(runs, "started_by_id", indexed=not by_state and of_trees > FEW, among=[user.pk])
     if wanted.state and few:
         runs = runs.alias(state=Concat("status", Value(""))).filter(state=wanted.state)
     elif wanted.state:

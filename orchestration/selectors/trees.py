@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from orchestration.domain.states import Status
 from orchestration.models import Dependency, Run, Task, Tree
@@ -75,8 +75,9 @@ def trees_matching(user: Any, wanted: TreeFilter) -> QuerySet[Tree]:
     elif wanted.state == "archived":
         trees = trees.exclude(archived_at=None)
     elif wanted.state:
-        newest = Q(runs__number=F("run_count")) & Q(runs__status=wanted.state)
-        trees = trees.filter(newest)
+        # one look per tree, from the newest on: by a join SQLite would begin with all runs of that state
+        newest = Run.objects.filter(tree=OuterRef("pk"), number=OuterRef("run_count"), status=wanted.state)
+        trees = trees.filter(Exists(newest))
     return trees
 
 

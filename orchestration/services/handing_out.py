@@ -14,14 +14,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import orjson
-from django.db import connection
 from django.utils import timezone
 
 from orchestration.domain.fleet import Key, Post, Seat
 from orchestration.domain.ready_queue import Rules, Slots
 from orchestration.domain.states import Status, WorkerKind
 from orchestration.domain.work import ENGINE_LOST, RELEASED, UNSTORABLE, Ending, Outcome, Work
-from orchestration.driver import array_columns
+from orchestration.driver import array_columns, driver_cursor
 from orchestration.executors import registry
 from orchestration.failpoints import failpoint
 
@@ -36,7 +35,7 @@ SHARES = {True: 4, False: 2}  # what is handed out at once makes so many jobs at
 MOST = 16  # attempts in each at most
 SILENT_S = 6.0  # a worker silent for so long gets nothing new
 
-DEFER = """SELECT procrastinate_defer_jobs_v1(array_agg(ROW(j.queue, %s, j.priority, NULL, NULL,
+DEFER = """SELECT procrastinate_defer_jobs_v1(array_agg(ROW(j.queue, %s::text, j.priority, NULL, NULL,
  j.args::jsonb, NULL)::procrastinate_job_to_defer_v1 ORDER BY j.place))
  FROM unnest(%s::text[], %s::int[], %s::text[]) WITH ORDINALITY AS j(queue, priority, args, place)"""
 COLLECT = """DELETE FROM orchestration_report WHERE id IN
@@ -79,7 +78,7 @@ class Mailbox:
 
     def collect(self, *, sweep: bool) -> list[Outcome]:
         """Take in what workers have reported; with *sweep* also what nobody renews any more."""
-        with connection.cursor() as cursor:
+        with driver_cursor() as cursor:
             cursor.execute(COLLECT, [0 if self._closed else self._limit])
             rows = sorted(cursor.fetchall())
             self._last = [row[0] for row in rows]
@@ -128,7 +127,7 @@ class Mailbox:
 
     def compare_clocks(self) -> None:
         """Find out how far the database's clock is ahead of ours."""
-        with connection.cursor() as cursor:
+        with driver_cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
             self.clock_ahead = cursor.fetchone()[0] - timezone.now()
 
@@ -160,7 +159,7 @@ def jobs_of(works: Iterable[Work], queue_of: Callable[[str], str]) -> list[Job]:
 def defer(jobs: Sequence[Job]) -> None:
     """Put *jobs* into procrastinate's queues, with the current transaction."""
     rows = [(job.queue, job.priority, orjson.dumps({"attempts": job.attempts}).decode()) for job in jobs]
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(DEFER, [JOB, *array_columns(rows)])
 
 
@@ -186,7 +185,7 @@ def outcome_of(run_id: int, task_id: str, attempt: int, body: str) -> Outcome:
 
 def fleet(rules: Rules) -> tuple[dict[str, Post], dict[Key, Seat]]:
     """The workers that are alive, and every attempt that workers have or are to pick up."""
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(ALIVE, [WORKER, SILENT_S])
         posts = {
             name: Post(Slots(process, asynchronous), frozenset(orjson.loads(queues)))

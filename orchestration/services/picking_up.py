@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from orchestration.domain.fleet import Key
 from orchestration.domain.ready_queue import Slots
@@ -22,7 +21,7 @@ from orchestration.domain.rights import HTTP_PRIVATE, ExecutorForbidden, Rights
 from orchestration.domain.secrets import MARK, SecretMissing, names_in
 from orchestration.domain.states import TERMINAL, Status
 from orchestration.domain.work import DependencyResult, Ending, Outcome, Work
-from orchestration.driver import array_columns, array_text
+from orchestration.driver import array_columns, array_text, driver_cursor
 from orchestration.executors import registry
 from orchestration.selectors.rights import rights_of
 from orchestration.selectors.secrets import sealed_of
@@ -106,7 +105,7 @@ def are_waiting(queues: Collection[str], free: Slots) -> bool:
     names = [name for kind, most in _kinds(queues, free) if most > 0 for name in kind]
     if not names:
         return False
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(WAITING, [names])
         return bool(cursor.fetchone()[0])
 
@@ -118,7 +117,7 @@ def fetch(queues: Collection[str], free: Slots) -> list[Key]:
     room = [most for _, most in kinds]
     if max(room) <= 0:
         return []
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(FETCH, [part for names, most in kinds for part in (array_text(names), most)])
         rows = cursor.fetchall()
     keys: list[Key] = []
@@ -155,7 +154,7 @@ def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout
     picked = Picked()
     if not keys:
         return picked
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(PICK_UP, [worker, lease_s, *array_columns(keys), LIVE])
         rows = {(row[1].hex, row[2]): row for row in cursor.fetchall()}
         dependencies = _dependencies(cursor, [row[1] for row in rows.values()])
@@ -197,7 +196,7 @@ def _allow(work: Work, rights: Rights) -> None:
 
 def _seal(works: Sequence[Work]) -> None:
     """What of their inputs may ask for secrets, and the sealed values of all that they ask for ("": there is none)."""
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(PROVENANCE, [[work.task_id for work in works], [work.attempt for work in works]])
         provenance = {task_id.hex: parse(text) for task_id, text in cursor.fetchall()}
     for work in works:
@@ -215,19 +214,19 @@ def _asking(work: Work) -> list[Any]:
 def report(outcomes: Sequence[Outcome], worker: str) -> None:
     """Store *outcomes* for the engine and wake it."""
     rows = [(outcome.run_id, outcome.task_id, outcome.attempt, body_of(outcome)) for outcome in outcomes]
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(REPORT, [worker, *array_columns(rows), REPORTS])
 
 
 def renew(worker: str, lease_s: float) -> None:
     """Renew the leases of everything that *worker* holds."""
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(RENEW, [lease_s, LIVE, worker])
 
 
 def standing(worker: str) -> Standing:
     """What the rows say that *worker* holds, and what of it has been asked to stop."""
-    with connection.cursor() as cursor:
+    with driver_cursor() as cursor:
         cursor.execute(MINE, [LIVE, worker])
         rows = cursor.fetchall()
     held = {(task_id.hex, number): run_id for task_id, number, run_id, _ in rows}

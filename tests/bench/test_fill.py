@@ -8,7 +8,7 @@ from django.db.models import Count, F, Max, Q
 from django.test import Client
 
 from dashboard.bench.fill import RARE, fill
-from dashboard.bench.large import asks
+from dashboard.bench.large import asks, costs_inside
 from orchestration import guards
 from orchestration.domain.states import Kind, Status
 from orchestration.models import Attempt, Event, Run, Task, Tree
@@ -57,3 +57,11 @@ def test_every_address_that_is_measured_can_be_asked_for():
         seen[ask.url] = client.get(ask.url, headers={"HX-Request": "true"} if ask.part else {}).status_code
     assert set(seen.values()) == {200}
     assert len({ask.group for ask in every}) == 13
+
+
+def test_queries_and_processor_time_of_an_address_are_counted():
+    filled = fill(RUNS, RUNS * EACH)
+    every = asks(filled)[:3]
+    queries, cpu = costs_inside(every, {user.username: user for user in (filled.staff, filled.member, filled.guest)})
+    assert min(queries.values()) > 3
+    assert min(cpu.values()) > 0
