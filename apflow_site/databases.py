@@ -18,7 +18,8 @@ READ_ONLY = ("default_transaction_read_only", "in_hot_standby")
 RETRY_S = 5  # tries of the pool to connect come ever more rarely, until it begins anew after this time
 CONNECT_S = "10"
 MIN_POOL = 5  # the engine has up to three of them all the time
-LOCK_WAIT = f"-c lock_timeout={WAIT_S:.0f}s"
+# prepared statements (orchestration/driver.py) are planned once; of short arrays PostgreSQL would think each one new
+SESSION = f"-c lock_timeout={WAIT_S:.0f}s -c plan_cache_mode=force_generic_plan"
 # what libpq understands; others would be refused at the first query, without the name of the variable
 OPTIONS = frozenset({
     "application_name", "channel_binding", "connect_timeout", "gssencmode", "keepalives", "keepalives_count",
@@ -111,7 +112,7 @@ def _patience(query: str) -> float:
 
 
 def _options(query: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"application_name": "apflow", "connect_timeout": CONNECT_S, "options": LOCK_WAIT}
+    options: dict[str, Any] = {"application_name": "apflow", "connect_timeout": CONNECT_S, "options": SESSION}
     options |= parse_qsl(query, keep_blank_values=True)
     unknown = sorted(options.keys() - OPTIONS)
     if unknown:

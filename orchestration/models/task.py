@@ -35,9 +35,16 @@ class Task(models.Model):
     version = models.PositiveIntegerField(default=1)
     # lineage
     origin_type = models.CharField(max_length=16, choices=ORIGIN_CHOICES, default=Origin.CREATE.value)
-    original = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived")
+    original = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="derived", db_index=False
+    )
     linked_attempt = models.ForeignKey(
-        "orchestration.Attempt", null=True, blank=True, on_delete=models.PROTECT, related_name="links"
+        "orchestration.Attempt",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="links",
+        db_index=False,
     )  # only of a link: the original's attempt whose result this task shows
     has_references = models.BooleanField(default=False)
     # state: written by services.transitions only
@@ -95,6 +102,9 @@ class Task(models.Model):
                 condition=Q(ready_at__isnull=False),
                 name="task_ready",
             ),
+            # most tasks are neither copies nor links: an index of all would be written for nothing
+            models.Index(fields=["original"], condition=Q(original__isnull=False), name="task_by_original"),
+            models.Index(fields=["linked_attempt"], condition=Q(linked_attempt__isnull=False), name="task_by_link"),
         ]
 
     def __str__(self) -> str:

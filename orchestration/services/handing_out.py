@@ -40,15 +40,15 @@ DEFER = """SELECT procrastinate_defer_jobs_v1(array_agg(ROW(j.queue, %s::text, j
  FROM unnest(%s::text[], %s::int[], %s::text[]) WITH ORDINALITY AS j(queue, priority, args, place)"""
 COLLECT = """DELETE FROM orchestration_report WHERE id IN
  (SELECT id FROM orchestration_report ORDER BY id LIMIT %s) RETURNING id, run_id, task_id, attempt, body"""
-EXPIRED = """SELECT run_id, task_id, number, worker FROM orchestration_attempt
- WHERE status = %s AND lease_expires_at < clock_timestamp() AND worker <> %s
- ORDER BY id FOR UPDATE SKIP LOCKED"""
+EXPIRED = f"""SELECT run_id, task_id, number, worker FROM orchestration_attempt
+ WHERE status = '{LIVE}' AND lease_expires_at < clock_timestamp() AND worker <> %s
+ ORDER BY id FOR UPDATE SKIP LOCKED"""  # noqa: S608  (from constants)
 ALIVE = """SELECT id, process_slots, async_slots, queues FROM orchestration_worker
  WHERE kind = %s AND stopped_at IS NULL
  AND heartbeat_at > clock_timestamp() - make_interval(secs => %s)"""
-IN_PROGRESS = """SELECT a.task_id, a.number, a.worker, a.executor FROM orchestration_attempt a
+IN_PROGRESS = f"""SELECT a.task_id, a.number, a.worker, a.executor FROM orchestration_attempt a
  LEFT JOIN orchestration_worker w ON w.id = a.worker
- WHERE a.status = %s AND (a.worker = '' OR w.kind = %s)"""
+ WHERE a.status = '{LIVE}' AND (a.worker = '' OR w.kind = %s)"""  # noqa: S608  (from constants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class Mailbox:
             self._last = [row[0] for row in rows]
             outcomes = [self._opened(*row) for row in rows if row[0] not in self._hopeless]
             if sweep:
-                cursor.execute(EXPIRED, [LIVE, self._own])
+                cursor.execute(EXPIRED, [self._own])
                 told = {(outcome.task_id, outcome.attempt) for outcome in outcomes if outcome.ends}
                 lost = [_lost(*row) for row in cursor.fetchall()]
                 outcomes += [outcome for outcome in lost if (outcome.task_id, outcome.attempt) not in told]
@@ -191,7 +191,7 @@ def fleet(rules: Rules) -> tuple[dict[str, Post], dict[Key, Seat]]:
             name: Post(Slots(process, asynchronous), frozenset(orjson.loads(queues)))
             for name, process, asynchronous, queues in cursor.fetchall()
         }
-        cursor.execute(IN_PROGRESS, [LIVE, WORKER])
+        cursor.execute(IN_PROGRESS, [WORKER])
         seats = {
             (task_id.hex, number): Seat(_isolated(executor), rules.queue_of(executor), worker)
             for task_id, number, worker, executor in cursor.fetchall()

@@ -53,16 +53,16 @@ FETCH = """SELECT kind.place, (fetched.job).task_name, (fetched.job).queue_name,
  WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < kind.most) AS next)
  SELECT job, place FROM taken WHERE (job).id IS NOT NULL) AS fetched
  ORDER BY kind.place, fetched.place"""
-PICK_UP = """UPDATE orchestration_attempt a
+PICK_UP = f"""UPDATE orchestration_attempt a
  SET worker = %s, lease_expires_at = clock_timestamp() + make_interval(secs => %s)
  FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number), orchestration_task t, orchestration_tree tree,
  orchestration_run r
- WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = %s AND a.worker = ''
+ WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = '{LIVE}' AND a.worker = ''
  AND t.id = a.task_id AND t.attempt = a.number AND tree.id = t.tree_id AND r.id = a.run_id
  RETURNING a.run_id, a.task_id, a.number, a.try_number, t.name, a.executor, a.inputs, t.params,
  t.schemas::json ->> 'input_schema',
  COALESCE((r.overrides::json #>> ARRAY[t.id::text, 'timeout_s'])::float, t.timeout_s),
- t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""
+ t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""  # noqa: S608  (from constants)
 EDGES = """SELECT d.task_id, s.id, s.name, d.required, s.status, s.error, s.executor, s.attempt, s.linked_attempt_id
  FROM orchestration_dependency d JOIN orchestration_task s ON s.id = d.depends_on_id
  WHERE d.task_id = ANY(%s::uuid[]) ORDER BY d.task_id, d.position"""
@@ -77,10 +77,10 @@ REPORT = """WITH told AS
  FROM unnest(%s::bigint[], %s::uuid[], %s::int[], %s::text[]) AS r(run_id, task_id, attempt, body))
  SELECT pg_notify(%s, '')"""
 # rows that the engine is just ending are skipped: two statements that lock many rows must not wait for each other
-RENEW = """UPDATE orchestration_attempt SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
- WHERE id IN (SELECT id FROM orchestration_attempt WHERE status = %s AND worker = %s FOR UPDATE SKIP LOCKED)"""
-MINE = """SELECT a.task_id, a.number, a.run_id, t.stop_requested_at IS NOT NULL FROM orchestration_attempt a
- JOIN orchestration_task t ON t.id = a.task_id WHERE a.status = %s AND a.worker = %s"""
+RENEW = f"""UPDATE orchestration_attempt SET lease_expires_at = clock_timestamp() + make_interval(secs => %s)
+ WHERE id IN (SELECT id FROM orchestration_attempt WHERE status = '{LIVE}' AND worker = %s FOR UPDATE SKIP LOCKED)"""  # noqa: S608  (from constants)
+MINE = f"""SELECT a.task_id, a.number, a.run_id, t.stop_requested_at IS NOT NULL FROM orchestration_attempt a
+ JOIN orchestration_task t ON t.id = a.task_id WHERE a.status = '{LIVE}' AND a.worker = %s"""  # noqa: S608  (from constants)
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout
     if not keys:
         return picked
     with driver_cursor() as cursor:
-        cursor.execute(PICK_UP, [worker, lease_s, *array_columns(keys), LIVE])
+        cursor.execute(PICK_UP, [worker, lease_s, *array_columns(keys)])
         rows = {(row[1].hex, row[2]): row for row in cursor.fetchall()}
         dependencies = _dependencies(cursor, [row[1] for row in rows.values()])
     for key in dict.fromkeys(keys):  # in their order: most urgent first
@@ -221,13 +221,13 @@ def report(outcomes: Sequence[Outcome], worker: str) -> None:
 def renew(worker: str, lease_s: float) -> None:
     """Renew the leases of everything that *worker* holds."""
     with driver_cursor() as cursor:
-        cursor.execute(RENEW, [lease_s, LIVE, worker])
+        cursor.execute(RENEW, [lease_s, worker])
 
 
 def standing(worker: str) -> Standing:
     """What the rows say that *worker* holds, and what of it has been asked to stop."""
     with driver_cursor() as cursor:
-        cursor.execute(MINE, [LIVE, worker])
+        cursor.execute(MINE, [worker])
         rows = cursor.fetchall()
     held = {(task_id.hex, number): run_id for task_id, number, run_id, _ in rows}
     return Standing(held, {(task_id.hex, number) for task_id, number, _, stop in rows if stop})
