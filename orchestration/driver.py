@@ -41,7 +41,7 @@ class driver_cursor:  # used like a function; a generator would cost as much as 
     __slots__ = ("_leave",)
 
     def __enter__(self) -> Any:
-        here = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` finds it anew
+        here: Any = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` finds it anew
         if here.execute_wrappers:
             cursor = here.cursor()
             self._leave = cursor.__exit__

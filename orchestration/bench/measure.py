@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psutil
 from asgiref.sync import sync_to_async
@@ -55,8 +56,7 @@ def measure(work: Workload, user: User, *, trees: int = 1) -> dict[str, Any]:
     verdicts: list[Verdict] = []
     layers: dict[str, int] = {}
     for run, found in zip(runs, results, strict=True):
-        names = Task.objects.filter(tree=run.tree_id).values_list("id", "name")
-        numbers = {task_id: int(name[1:]) for task_id, name in names}
+        numbers = numbers_of(run.tree_id)
         verdicts.append(judge(work, {number: found.get(str(task_id)) for task_id, number in numbers.items()}))
         layers |= {task_id.hex: work.layer_of[number] for task_id, number in numbers.items()}
     connection.close()
@@ -67,6 +67,12 @@ def measure(work: Workload, user: User, *, trees: int = 1) -> dict[str, Any]:
         settings.SQLITE_SYNCHRONOUS,
     )
     return _figures(work, marks, together(verdicts)) | {"floor_tasks_per_s": round(floor, 1)}
+
+
+def numbers_of(tree_id: int) -> dict[UUID, int]:
+    """Task -> its number in the workload that the tree was made of."""
+    names = Task.objects.filter(tree=tree_id).values_list("id", "name")
+    return {task_id: int(name[1:]) for task_id, name in names}
 
 
 async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks, list[dict[str, Any]]]:

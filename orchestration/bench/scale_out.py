@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import psutil
@@ -17,9 +18,12 @@ from django.contrib.auth.models import User
 from django.db.models import Max, Min
 
 from orchestration.bench.executors import BenchNoop
+from orchestration.bench.measure import numbers_of
+from orchestration.bench.workloads import Workload, judge
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Kind, Status, WorkerKind
 from orchestration.models import Attempt, Event, Run, Task, Worker
+from orchestration.selectors.results import results_of_run
 from orchestration.services.runs import run_start
 
 TREES = 4  # the tasks are spread over so many runs that are active at once
@@ -29,6 +33,7 @@ START_S = 300.0  # a busy machine takes its time
 TIMEOUT_S = 900.0
 STOP_S = 20.0
 POLL_S = 0.1
+REST_S = 0.5
 
 
 def measure_workers(
@@ -60,6 +65,34 @@ def measure_workers(
         cpu = {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(_cpu_s(one) for one in hands), 2)}
     about = {"workers": workers, "concurrency": concurrency, "task_ms": task_ms}
     return about | _verdict(runs, workers * concurrency) | cpu | {"machine_busy_percent": busy}
+
+
+def measure_shape(work: Workload, workers: int, *, concurrency: int, user: User) -> dict[str, Any]:
+    """The figures of one tree of *work*. Raises RuntimeError when it gets stuck.
+
+    Measured is from the first call until every result has been read back; engine and workers are there before.
+    """
+    with contextlib.ExitStack() as stack:
+        command = ["worker", "--concurrency", str(concurrency)]
+        hands = [stack.enter_context(_process(command)) for _ in range(workers)]
+        engine = stack.enter_context(_process(["engine"]))
+        _until(lambda: Worker.objects.count() == workers + 1, START_S, "engine and workers")
+        _until(lambda: _at_rest([engine, *hands]), START_S, "the end of their start")
+        before, began = psutil.cpu_times(), time.perf_counter()
+        tree = tree_from_array(owner=user, data=work.array(BenchNoop.id))
+        submitted = time.perf_counter()
+        run = run_start(user=user, tree_id=tree.pk)
+        started = time.perf_counter()
+        active = Run.objects.filter(pk=run.pk, completed_at=None)
+        _until(lambda: not active.exists(), TIMEOUT_S, "the end of the run", every_s=0.01)
+        found = results_of_run(run.pk)
+        seconds, busy = time.perf_counter() - began, _busy_percent(before)
+        cpu = {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(_cpu_s(one) for one in hands), 2)}
+    results = {number: found.get(str(task_id)) for task_id, number in numbers_of(tree.pk).items()}
+    about = {"workload": work.name, "workers": workers, "concurrency": concurrency, "task_ms": 0.0}
+    speed = {"tasks": work.tasks, "seconds": round(seconds, 3), "tasks_per_s": round(work.tasks / seconds, 1)}
+    speed |= {"submit_s": round(submitted - began, 3), "start_s": round(started - submitted, 3)}
+    return about | speed | asdict(judge(work, results)) | cpu | {"machine_busy_percent": busy}
 
 
 def _prepare(tasks: int, task_ms: float, user: User) -> list[int]:
@@ -128,12 +161,19 @@ def _process(command: list[str]) -> Iterator[psutil.Popen]:
             process.wait(STOP_S)
 
 
-def _until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+def _until(condition: Callable[[], bool], seconds: float, what: str, every_s: float = POLL_S) -> None:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"{what} did not come within {seconds:g} s")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
+
+
+def _at_rest(processes: Sequence[psutil.Process]) -> bool:
+    """Whether they need hardly any processor time."""
+    before = sum(map(_cpu_s, processes))
+    time.sleep(REST_S)
+    return sum(map(_cpu_s, processes)) - before < REST_S / 10
 
 
 def _cpu_s(process: psutil.Process) -> float:

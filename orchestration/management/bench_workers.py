@@ -10,13 +10,15 @@ from django.db import connection
 from rich.table import Table
 
 from orchestration.bench.floor_claims import floor_claims_per_s
-from orchestration.bench.scale_out import measure_workers
+from orchestration.bench.scale_out import measure_shape, measure_workers
+from orchestration.bench.workloads import workload
 from orchestration.management.bench_apart import measured_apart, prepare_inside
 from orchestration.management.processes import only_on_postgresql
 
 TIMEOUT_S = 1200
 COLUMNS = (
-    "workers", "tasks", "seconds", "tasks_per_s", "each_done_once", "inversions", "engine_cpu_s", "workers_cpu_s",
+    "workload", "workers", "tasks", "submit_s", "start_s", "seconds", "tasks_per_s", "step_ms_median",
+    "order_violations", "stored_ok", "each_done_once", "inversions", "engine_cpu_s", "workers_cpu_s",
     "machine_busy_percent", "floor_claims_per_s", "share_of_floor",
 )  # fmt: skip
 
@@ -42,9 +44,14 @@ def inside(workers: int, folder: str, options: dict[str, Any]) -> dict[str, Any]
     """Measure once, in this process, whose database is new."""
     prepare_inside(folder)
     user = User.objects.create_superuser("bench", password=None)
-    figures = measure_workers(
-        workers, tasks=options["n"], concurrency=options["concurrency"], task_ms=options["task_ms"], user=user
-    )
+    concurrency = options["concurrency"]
+    if options["workload"] is not None:
+        work = workload(options["workload"], options["n"])
+        figures = measure_shape(work, workers, concurrency=concurrency, user=user)
+    else:
+        figures = measure_workers(
+            workers, tasks=options["n"], concurrency=concurrency, task_ms=options["task_ms"], user=user
+        )
     floor = floor_claims_per_s(_place(), workers, options["n"])
     return figures | {"floor_claims_per_s": round(floor, 1), "share_of_floor": round(figures["tasks_per_s"] / floor, 3)}
 
@@ -60,17 +67,29 @@ def table(rows: list[dict[str, Any]]) -> Table:
     """*rows* for people."""
     first = rows[0]
     title = f"{first['tasks']:,} tasks of {first['task_ms']:g} ms, {first['concurrency']} at a time per worker"
-    made = Table(*(name.replace("_", " ") for name in COLUMNS), title=title)
+    columns = [name for name in COLUMNS if name in first]
+    made = Table(*(name.replace("_", " ") for name in columns), title=title)
     for column in made.columns:
         column.justify = "right"
     for row in rows:
-        values = (row[name] for name in COLUMNS)
-        made.add_row(*(("yes" if v else "NO") if isinstance(v, bool) else f"{v:,}" for v in values))
+        made.add_row(*(_shown(row[name]) for name in columns))
     return made
 
 
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "NO"
+    return "-" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def as_should_be(row: dict[str, Any]) -> bool:
+    """Whether each task was done once, in order, and its result stored."""
+    whole: bool = row["each_done_once"] if "each_done_once" in row else row["stored_ok"]
+    return whole and not (row.get("inversions") or row.get("order_violations"))
+
+
 def _measured(workers: int, options: dict[str, Any]) -> dict[str, Any]:
-    arguments = ["--scale-out", "--workers", str(workers)]
+    arguments = ["--scale-out", "--workers", str(workers), *([options["workload"]] if options["workload"] else [])]
     for name in ("n", "concurrency", "task_ms"):
         arguments += [f"--{name.replace('_', '-')}", str(options[name])]
     figures: dict[str, Any] = measured_apart(

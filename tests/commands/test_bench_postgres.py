@@ -40,6 +40,13 @@ def test_workers(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_workload_over_workers(tmp_path):
+    (row,) = measured(tmp_path, "bench", "W3", "--scale-out", "--n", "60", "--workers", "1")
+    assert (row["workload"], row["tasks"], row["stored_ok"], row["order_violations"]) == ("W3", 60, True, 0)
+    assert row["seconds"] > row["submit_s"] + row["start_s"] > 0
+
+
+@pytest.mark.slow
 def test_events_in_partitions(tmp_path):
     figures = measured(tmp_path, "bench_growth", "--only", "events", "--events", "2000")
     one, parted = figures["events"]
