@@ -12,7 +12,7 @@ import orjson
 from django.db import connection
 from django.db.models import AutoField, Field, Model
 
-from orchestration.driver import Insert, driver_cursor
+from orchestration.driver import ArrayInsert, Insert, driver_cursor, insert_into
 
 
 def db_json(value: Any) -> str:
@@ -38,7 +38,8 @@ def db_uuids(hex_ids: Iterable[str]) -> list[Any]:
 def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
     """Insert *rows* (values of *fields*, in that order, made by the db_* helpers); other fields get their defaults.
 
-    Effects: one statement per 25 rows, one for the rest. No signals, no validation. Call it in a transaction.
+    Effects: one statement per 25 rows and one for the rest, on PostgreSQL one for all. No signals, no validation. Call
+    it in a transaction.
     """
     if not rows:
         return
@@ -48,20 +49,24 @@ def insert_rows(model: type[Model], fields: Sequence[str], rows: Sequence[tuple[
 
 
 @lru_cache(maxsize=64)
-def _insert(model: type[Model], names: tuple[str, ...]) -> tuple[Insert, tuple[Any, ...]]:
-    meta = model._meta
-    by_name = {field.name: field for field in meta.concrete_fields}
-    columns = [str(by_name[name].column) for name in names]
+def _insert(model: type[Model], names: tuple[str, ...]) -> tuple[Insert | ArrayInsert, tuple[Any, ...]]:
+    by_name = {field.name: field for field in model._meta.concrete_fields}
+    fields = [by_name[name] for name in names]
     constants = []
     for name, field in by_name.items():
         if name not in names and not isinstance(field, AutoField):
             value = _default(field)
             if value is not None:
-                columns.append(str(field.column))
+                fields.append(field)
                 constants.append(value)
     quote = connection.ops.quote_name
-    head = f"INSERT INTO {quote(meta.db_table)} ({', '.join(quote(c) for c in columns)}) VALUES "
-    return Insert(head, "(" + ", ".join(["%s"] * len(columns)) + ")"), tuple(constants)
+    types = {quote(str(field.column)): _type(field) for field in fields}
+    return insert_into(quote(model._meta.db_table), types), tuple(constants)
+
+
+def _type(field: Field[Any, Any]) -> str:
+    """The column's, without its length: a cast to it would cut off what is too long."""
+    return str(field.db_type(connection)).partition("(")[0]
 
 
 def _default(field: Field[Any, Any]) -> Any:
