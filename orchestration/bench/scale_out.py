@@ -33,7 +33,7 @@ START_S = 300.0  # a busy machine takes its time
 TIMEOUT_S = 900.0
 STOP_S = 20.0
 POLL_S = 0.1
-REST_S = 0.5
+REST_S = 1.2  # and the engine has heard of every worker
 
 
 def measure_workers(
