@@ -5,11 +5,13 @@ On SQLite, Django's cursor rewrites the places of each statement and wraps each 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import batched, chain
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.utils import CursorWrapper
 
 ROWS_PER_STATEMENT = 25  # a statement costs as much as several rows: guards make the database prepare to undo it
 
@@ -34,15 +36,16 @@ class driver_cursor:  # used like a function; a generator would cost as much as 
     """A cursor for `native` statements, inside the caller's transaction. Errors are Django's.
 
     PostgreSQL prepares each statement once per session: to plan one takes as long as to run it. So its text must be one
-    of few, and a session must stay with its process (of PgBouncer: mode `session`, or `max_prepared_statements`).
-    Whoever asks to see each statement (`connection.execute_wrapper`) gets Django's own cursor.
+    of few, and a session must stay with its process (PgBouncer's mode `session`).
+    Whoever asks to see each statement (`connection.execute_wrapper`, on PostgreSQL `connection.queries` too) gets
+    Django's own cursor.
     """
 
     __slots__ = ("_leave",)
 
     def __enter__(self) -> Any:
         here: Any = connections[DEFAULT_DB_ALIAS]  # once: each look through `django.db.connection` finds it anew
-        if here.execute_wrappers:
+        if _watched(here):
             cursor = here.cursor()
             self._leave = cursor.__exit__
             return cursor.__enter__()
@@ -59,6 +62,38 @@ class driver_cursor:  # used like a function; a generator would cost as much as 
 
     def __exit__(self, *failure: Any) -> None:
         self._leave(*failure)
+
+
+def _watched(here: Any) -> bool:
+    """Whether somebody looks at the statements that pass through Django's cursors."""
+    return bool(here.execute_wrappers) or (here.vendor == "postgresql" and here.queries_logged)
+
+
+def replan() -> None:
+    """Have PostgreSQL forget this session's plans, not its statements. One that was made while a table was empty would
+    walk through it until the table is analysed, which takes a minute or more."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("DISCARD PLANS")
+
+
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """On PostgreSQL no statement of a `driver_cursor` is waited for in here: while the server works on one, the next is
+    made. Nothing may be read; counts are there afterwards, of each cursor the last one (see `another`)."""
+    here: Any = connections[DEFAULT_DB_ALIAS]
+    if here.vendor == "sqlite" or _watched(here):
+        yield
+    else:
+        with here.connection.pipeline():
+            yield
+
+
+def another(cursor: Any) -> Any:
+    """One more cursor like *cursor*, a `driver_cursor`."""
+    if isinstance(cursor, CursorWrapper):
+        return connections[DEFAULT_DB_ALIAS].cursor()
+    return type(cursor)(cursor.connection)
 
 
 class Insert:

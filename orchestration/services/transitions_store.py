@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -18,12 +18,21 @@ from orchestration.domain.progression import BLOCKED
 from orchestration.domain.runstate import RunState
 from orchestration.domain.states import Status
 from orchestration.domain.taskstate import TaskState
-from orchestration.driver import array_columns, insert_into, native
+from orchestration.driver import another, array_columns, insert_into, native, pipelined
 from orchestration.failpoints import failpoint
 from orchestration.services import transitions_bulk
 from orchestration.services.transitions_load import StaleState, compact
 
 Row = Sequence[Any]
+
+
+class Count(NamedTuple):
+    """How many rows the last statement of *cursor* must have changed, once it is answered."""
+
+    cursor: Any
+    rows: int
+    what: str
+
 
 LIVE = Status.IN_PROGRESS.value
 
@@ -71,13 +80,32 @@ def store(
     written = [(state, changes) for state, changes in written if changes]
     if not written:
         return
+    counts: list[Count] = []
+    try:
+        with pipelined():
+            _send(cursor, written, now, worker, lease_until, counts)
+    except Exception:
+        _expect([count for count in counts if count.cursor.rowcount >= 0])  # it may be the reason
+        raise
+    _expect(counts)
+
+
+def _send(
+    cursor: Any,
+    written: Sequence[tuple[RunState, Changes]],
+    now: datetime,
+    worker: str,
+    lease_until: datetime | None,
+    counts: list[Count],
+) -> None:
+    """The statements; into *counts* goes how many rows each update must find."""
     times = Times()
     if tasks := [_task_row(t, s.run_id, times, now) for s, changes in written for t in changes.tasks.values()]:
-        _update(cursor, UPDATE_TASK, transitions_bulk.TASKS, tasks, "task")
+        counts.append(_update(cursor, UPDATE_TASK, transitions_bulk.TASKS, tasks, "task"))
     failpoint("store.tasks")
     # first: a task that is taken over may start again in the same step
     if ends := [_end_row(end, times) for _, changes in written for end in changes.ends]:
-        _update(cursor, UPDATE_ATTEMPT, transitions_bulk.ATTEMPTS, ends, "attempt")
+        counts.append(_update(cursor, UPDATE_ATTEMPT, transitions_bulk.ATTEMPTS, ends, "attempt"))
     lease = times(lease_until)
     starts = [_start_row(draft, s.run_id, worker, lease, times) for s, changes in written for draft in changes.starts]
     INSERT_ATTEMPT.run(cursor, starts)
@@ -85,22 +113,24 @@ def store(
     store_events(cursor, [(state.run_id, changes) for state, changes in written], times)
     failpoint("store.events")
     runs = [_run_row(state, times, now) for state, _ in written]
-    _update(cursor, UPDATE_RUN, transitions_bulk.RUNS, runs, "run")
+    counts.append(_update(cursor, UPDATE_RUN, transitions_bulk.RUNS, runs, "run"))
     failpoint("store.run")
 
 
-def _update(cursor: Any, each: str, bulk: str, rows: Sequence[Row], what: str) -> None:
+def _update(cursor: Any, each: str, bulk: str, rows: Sequence[Row], what: str) -> Count:
     """Write *rows*, each by compare-and-set: one by one with *each*, or on PostgreSQL with *bulk*."""
+    own = another(cursor)
     if connection.vendor == "postgresql":
-        cursor.execute(bulk, array_columns(rows))
+        own.execute(bulk, array_columns(rows))
     else:
-        cursor.executemany(each, rows)
-    _expect(cursor, len(rows), what)
+        own.executemany(each, rows)
+    return Count(own, len(rows), what)
 
 
-def _expect(cursor: Any, count: int, what: str) -> None:
-    if cursor.rowcount != count:
-        raise StaleState(f"{cursor.rowcount} of {count} {what} rows were as expected")
+def _expect(counts: Iterable[Count]) -> None:
+    for cursor, rows, what in counts:
+        if cursor.rowcount != rows:
+            raise StaleState(f"{cursor.rowcount} of {rows} {what} rows were as expected")
 
 
 def stored(state: RunState, changes: Changes) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from orchestration.conf import Conf
 from orchestration.domain.states import Status, WorkerKind
+from orchestration.driver import replan
 from orchestration.models import Attempt, Worker
 
 KEEP = timedelta(days=7)  # how long an ended process stays listed
@@ -50,7 +51,8 @@ def register(
 
 
 def beat(worker: str) -> None:
-    """Sign of life of *worker*."""
+    """Sign of life of *worker*, whose plans are made anew: tables have grown since."""
+    replan()
     Worker.objects.filter(pk=worker).update(heartbeat_at=Now())
 
 
