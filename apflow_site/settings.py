@@ -44,7 +44,7 @@ CSRF_TRUSTED_ORIGINS = env_list("APFLOW_TRUSTED_ORIGINS")
 INSTALLED_APPS = [
     "dashboard",
     "orchestration",
-    "daphne",
+    "apflow_site.apps.DaphneConfig",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
