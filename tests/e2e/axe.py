@@ -20,6 +20,11 @@ IN_BOTH = """async ({rules, colours}) => {
 }"""
 
 
+def bring(page) -> None:
+    """Have axe-core in every page that *page* shows from now on: it costs much to send it to each."""
+    page.add_init_script(SCRIPT)
+
+
 def violations(page) -> list[str]:
     """Rule and place of everything that axe-core finds in *page* as it is now: all rules in the theme that it has, and
     in the other one those that colours can break. Have the page ask for reduced motion: colours that still change would

@@ -5,12 +5,14 @@ A hand knows how to press, write, choose and tick; a story knows what.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 POINTED = """addEventListener("pointerdown", (event) => console.error("a pointer was used"), true);"""
 TABS = 150  # far enough for any page, and an end when nothing of the sort can be reached
 SEEN = """(el) => {

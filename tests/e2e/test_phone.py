@@ -5,30 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.hands import PHONE
-from tests.e2e.pages import PAGES, make
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 sync_api = pytest.importorskip("playwright.sync_api")
 expect = sync_api.expect
 
 
-@pytest.fixture(scope="module")
-def ids(server):
-    return make(server, ["the disk is full", "a" * 200, "a name that is not short and has many words in it " * 4])
-
-
 @pytest.fixture
 def phone(window):
     return window(**PHONE)
-
-
-def test_no_page_scrolls_sideways(phone, ids):
-    wide = []
-    for address in PAGES:
-        phone.goto(address.format(**ids))
-        if phone.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wide.append(address)
-    assert wide == []
 
 
 def test_the_menu_leads_everywhere(phone):
