@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -19,6 +18,7 @@ from orchestration import consumers, streams
 from orchestration.consumers import TOO_SLOW, TooSlow
 from orchestration.feeds import Frame, Subscription, subscribe
 from orchestration.models import Run
+from orchestration.rechecks import Recheck
 from orchestration.selectors.run_rows import Window
 from orchestration.selectors.sights import Sight, sights
 
@@ -64,7 +64,7 @@ class RunPageConsumer(AsyncWebsocketConsumer):
 
     async def _serve(self) -> None:
         try:
-            async with subscribe(self._run_id) as news:
+            async with subscribe(self._run_id, drawn=True) as news:
                 await self._follow(news)
         except Run.DoesNotExist:
             await self.close(NOT_FOUND)
@@ -77,19 +77,21 @@ class RunPageConsumer(AsyncWebsocketConsumer):
 
     async def _follow(self, news: Subscription) -> None:
         await self._snapshot(news)
-        checked = time.monotonic()
-        while True:
-            frame = await news.next(timeout=max(0.0, checked + streams.RECHECK_S - time.monotonic()))
-            if time.monotonic() - checked >= streams.RECHECK_S:
-                checked = time.monotonic()
-                if not await self._stays(await news.sights.ask(self._watcher)):
+        recheck = Recheck(lambda: news.sights.ask(self._watcher), streams.RECHECK_S)
+        try:
+            while True:
+                frame = await news.next(timeout=recheck.patience)
+                sight = recheck.answer()
+                if sight is not None and not await self._stays(sight):
                     return
-            if frame is None:
-                await self._tell(json.dumps({"alive": self._seq}))
-            elif frame.ended:
-                await self._snapshot(news)
-            elif frame.seq > self._seq:
-                await self._push(frame)
+                if frame is None and sight is None:
+                    await self._tell(json.dumps({"alive": self._seq}))
+                elif frame is not None and frame.ended:
+                    await self._snapshot(news)
+                elif frame is not None and frame.seq > self._seq:
+                    await self._push(frame)
+        finally:
+            recheck.stop()
 
     async def _stays(self, sight: Sight) -> bool:
         """False for who may not watch (any more): closed. Effects: remembers what the user may do with the run."""

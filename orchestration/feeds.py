@@ -26,7 +26,8 @@ from orchestration.sharing import Fresh, Gathered, Once
 
 logger = logging.getLogger("apflow.feeds")
 
-FRAME_S = 0.1  # at most ten frames a second
+FRAME_S = 0.1  # at most ten frames a second for people
+STREAM_S = 0.04  # and 25 while only programs watch: for them nothing is drawn
 POLL_S = 0.5  # longest wait for news of an active run
 TAIL_S = 0.01  # the same when nobody nudges viewers here: the engine works in another process; FRAME_S comes on top
 RETRY_S = 1.0  # until a channel layer that has failed is tried again
@@ -65,11 +66,13 @@ class Subscription:
     """One viewer's mailbox: holds at most one frame, so a slow viewer costs no memory and misses nothing.
 
     *fresh*: for what all viewers of the run that ask now can get together. *sights*: whether they still see it.
+    *drawn*: it is for people, who cannot follow more than some frames a second.
     """
 
-    def __init__(self, fresh: Fresh, sights: Gathered[Watcher, Sight]) -> None:
+    def __init__(self, fresh: Fresh, sights: Gathered[Watcher, Sight], *, drawn: bool) -> None:
         self.fresh = fresh
         self.sights = sights
+        self.drawn = drawn
         self._frame: Frame | None = None
         self._filled = asyncio.Event()
 
@@ -129,16 +132,22 @@ class Feed:
 
     async def _events(self, cursor: int) -> list[News]:
         events: list[News] = await database_sync_to_async(events_after)(self.run_id, cursor)
-        if sum(kind != Kind.TASK_PROGRESS for *_, kind in events) >= STORM and not _ended(events):
+        changes = sum(kind != Kind.TASK_PROGRESS for *_, kind in events)
+        if self._is_drawn and changes >= STORM and not _ended(events):
             await asyncio.sleep(STORM_S)
             events += await database_sync_to_async(events_after)(self.run_id, events[-1][0])
         return events
 
     async def _pause(self, frame: Frame | None, *, active: bool) -> None:
-        await asyncio.sleep(max(FRAME_S, BREATH * frame.made.cost_s if frame else 0.0))
+        least = FRAME_S if self._is_drawn else STREAM_S
+        await asyncio.sleep(max(least, BREATH * frame.made.cost_s if frame else 0.0))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), self._patience(active=active))
         self._news.clear()
+
+    @property
+    def _is_drawn(self) -> bool:
+        return any(subscription.drawn for subscription in self.subscriptions)
 
     def _patience(self, *, active: bool) -> float:
         if not active:
@@ -183,14 +192,15 @@ _feeds: dict[int, Feed] = {}
 
 
 @contextlib.asynccontextmanager
-async def subscribe(run_id: int) -> AsyncIterator[Subscription]:
-    """A subscription to run *run_id*: every event that is committed after this is in one of its frames."""
+async def subscribe(run_id: int, *, drawn: bool) -> AsyncIterator[Subscription]:
+    """A subscription to run *run_id*: every event that is committed after this is in one of its frames. *drawn*: they
+    are for people."""
     seq, status = await database_sync_to_async(_head)(run_id)
     feed = _feeds.get(run_id)
     if feed is None or feed.loop is not asyncio.get_running_loop():
         feed = _feeds[run_id] = Feed(run_id)
         feed.start(seq, active=status)
-    subscription = Subscription(feed.fresh, feed.sights)
+    subscription = Subscription(feed.fresh, feed.sights, drawn=drawn)
     feed.subscriptions.add(subscription)
     try:
         yield subscription

@@ -1,4 +1,4 @@
-"""News for viewers: "run 17 has news", without data, at most ten times a second per run. May be lost without harm.
+"""News for viewers: "run 17 has news", without data, at most 25 times a second per run. May be lost without harm.
 
 The only user of the channel layer. Everything that a viewer shows is read from the rows.
 """
@@ -14,7 +14,7 @@ from django.db import connection, transaction
 
 logger = logging.getLogger("apflow.publishing")
 
-INTERVAL_S = 0.1
+INTERVAL_S = 0.04
 SEND_S = 1.0  # for the channel layer to take a nudge
 NEWS = "apflow_news"  # PostgreSQL's channel by which engines and workers of other processes hear of it
 

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET
 from orchestration.domain.errors import Invalid, NotFound, OrchestrationError, Problem
 from orchestration.feeds import Frame, Subscription, subscribe
 from orchestration.models import Run
+from orchestration.rechecks import Recheck
 from orchestration.selectors.access import run_for_read
 from orchestration.selectors.events import EventPage, events_page
 from orchestration.selectors.sights import Watcher
@@ -111,24 +112,24 @@ async def follow(run_id: int, after: int, allowed: Allowed) -> AsyncGenerator[To
     Nothing told is a sign of life, at least every 2 seconds; *allowed* is asked every 3 seconds. Raises AccessLost when
     it says no, NotFound when the run is gone.
     """
-    checked = time.monotonic()
     try:
-        async with subscribe(run_id) as news:  # first: what is committed after this shows up there
-            frame: Frame | None = None
-            while True:
-                told = await _read(run_id, after, frame, news)
-                if told.events:
-                    after = told.events[-1]["seq"]
-                yield told
-                if told.page.ended:
-                    return
-                if not told.page.more:
-                    left = max(0.0, checked + RECHECK_S - time.monotonic())
-                    frame = await news.next(timeout=min(QUIET_S, left))
-                if time.monotonic() - checked >= RECHECK_S:
-                    checked = time.monotonic()
-                    if not await _still(news, allowed):
+        async with subscribe(run_id, drawn=False) as news:  # first: what is committed after this shows up there
+            recheck = Recheck(lambda: _still(news, allowed), RECHECK_S)
+            try:
+                frame: Frame | None = None
+                while True:
+                    told = await _read(run_id, after, frame, news)
+                    if told.events:
+                        after = told.events[-1]["seq"]
+                    yield told
+                    if told.page.ended:
+                        return
+                    if not told.page.more:
+                        frame = await news.next(timeout=min(QUIET_S, recheck.patience))
+                    if recheck.answer() is False:
                         raise AccessLost
+            finally:
+                recheck.stop()
     except Run.DoesNotExist:
         raise NotFound(f"no run {run_id}") from None
 

@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -39,13 +40,13 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
     return {name: round(1000 * every[min(len(every) - 1, int(share * len(every)))], 1) for name, share in at.items()}
 
 
-def delays(times: list[tuple[int, float]], messages: list[Message], since: float) -> list[float]:
-    """Seconds from the commit of each event after *since* until the first message that knows of it."""
+def delays(times: list[tuple[int, float]], messages: list[Message], since: float, until: float = inf) -> list[float]:
+    """Seconds from the commit of each event after *since*, up to *until*, to the first message that knows of it."""
     numbers = [message.seq for message in messages]
     found = []
     for seq, at in times:
         place = bisect_left(numbers, seq)
-        if at > since and place < len(numbers):
+        if since < at <= until and place < len(numbers):
             found.append(messages[place].at - at)
     return found
 
@@ -64,7 +65,8 @@ async def follow_hot(site: Site, rate: int, seconds: float, pages: int, programs
     until = time.time()
     await run.ended()
     times = await run.times()
-    waited = [one for viewer in viewers[:SAMPLE] for one in delays(times, viewer.messages, since)]
+    # not the end, when all tasks complete at once
+    waited = [one for viewer in viewers[:SAMPLE] for one in delays(times, viewer.messages, since, until)]
     for viewer in viewers:
         viewer.leave()
     count = pages + programs

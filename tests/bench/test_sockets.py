@@ -82,6 +82,7 @@ def test_a_delay_lasts_until_the_first_message_that_knows():
     messages = [Message(10.3, 2, 2, 0), Message(10.9, 5, 3, 0)]
     times = [(1, 9.0), (2, 10.0), (3, 10.4), (4, 10.5), (5, 10.6), (6, 10.7)]
     assert delays(times, messages, since=9.5) == pytest.approx([0.3, 0.5, 0.4, 0.3])
+    assert delays(times, messages, since=9.5, until=10.4) == pytest.approx([0.3, 0.5])
     assert percentiles([0.1] * 98 + [0.5, 0.9]) == {"median_ms": 100.0, "p95_ms": 100.0, "p99_ms": 900.0}
     assert percentiles([]) == {"median_ms": 0.0, "p95_ms": 0.0, "p99_ms": 0.0}
 

@@ -94,7 +94,7 @@ async def test_viewers_that_fell_behind_share_as_well():
         return {}
 
     first, second = Frame(1, 0, 3, frozenset({uuid4()})), Frame(1, 3, 5, frozenset({uuid4()}))
-    late = [Subscription(Fresh(), Gathered(nothing, 0)) for _ in range(2)]
+    late = [Subscription(Fresh(), Gathered(nothing, 0), drawn=True) for _ in range(2)]
     for subscription, frame in itertools.product(late, (first, second)):
         subscription.put(frame)
     frames = [await subscription.next(1) for subscription in late]
