@@ -12,7 +12,7 @@ from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.test import Client
 
-from orchestration import consumers, streams
+from orchestration import consumers, feeds, streams
 from orchestration.domain.states import Kind, Status
 from orchestration.models import TreeShare
 from orchestration.routing import websocket_urlpatterns
@@ -99,6 +99,20 @@ async def test_who_it_is_shared_with_may_watch_until_that_ends(monkeypatch):
     assert (await read(opened))[0]["events"][0]["kind"] == Kind.RUN_STARTED
     await share.adelete()
     assert (await read_all(opened))[1] == consumers.NOT_ALLOWED
+
+
+async def test_news_do_not_wait_for_an_answer_about_rights(monkeypatch):
+    """Not even when none ever comes."""
+    monkeypatch.setattr(streams, "RECHECK_S", 0.05)
+    monkeypatch.setattr(feeds, "GATHER_S", 3600.0)
+    run = await database(start)(await database(busy_tree)(tasks=1))
+    opened = await socket(run.pk)
+    await read(opened)
+    async with asyncio.timeout(WAIT_S):
+        while feeds._feeds[run.pk].sights._batch is None:
+            await asyncio.sleep(0.01)
+    await database(end_run)(run, Status.COMPLETED)
+    assert (await read_all(opened))[1] == consumers.DONE
 
 
 async def test_what_the_client_says_is_ignored():

@@ -180,6 +180,22 @@ async def test_a_lost_right_ends_the_page(monkeypatch):
     raise AssertionError("the page stays open")
 
 
+async def test_news_do_not_wait_for_an_answer_about_rights(monkeypatch):
+    """Not even when none ever comes."""
+    monkeypatch.setattr(streams, "RECHECK_S", 0.05)
+    monkeypatch.setattr(feeds, "GATHER_S", 3600.0)
+    _, run = await database(prepare)()
+    page = await database(socket)(run, "ann")
+    await page.connect()
+    await fragments(page, "#run-head")
+    async with asyncio.timeout(WAIT_S):
+        while feeds._feeds[run.pk].sights._batch is None:
+            await asyncio.sleep(0.01)
+    await database(end_run)(run, Status.COMPLETED)
+    await fragments(page, "#run-head")
+    await page.disconnect()
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("kind", ["page", "graph"])
 async def test_a_page_outlives_a_deleted_task_and_ends_with_its_tree(kind):
