@@ -27,7 +27,7 @@ from orchestration.sharing import Fresh, Gathered, Once
 logger = logging.getLogger("apflow.feeds")
 
 FRAME_S = 0.1  # at most ten frames a second for people
-STREAM_S = 0.04  # and 25 while only programs watch: for them nothing is drawn
+STREAM_S = 0.04  # and 25 while only programs watch and news are heard of: for them nothing is drawn
 POLL_S = 0.5  # longest wait for news of an active run
 TAIL_S = 0.01  # the same when nobody nudges viewers here: the engine works in another process; FRAME_S comes on top
 RETRY_S = 1.0  # until a channel layer that has failed is tried again
@@ -139,7 +139,7 @@ class Feed:
         return events
 
     async def _pause(self, frame: Frame | None, *, active: bool) -> None:
-        least = FRAME_S if self._is_drawn else STREAM_S
+        least = STREAM_S if self._is_nudged and not self._is_drawn else FRAME_S
         await asyncio.sleep(max(least, BREATH * frame.made.cost_s if frame else 0.0))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), self._patience(active=active))
@@ -149,10 +149,14 @@ class Feed:
     def _is_drawn(self) -> bool:
         return any(subscription.drawn for subscription in self.subscriptions)
 
+    @property
+    def _is_nudged(self) -> bool:
+        return publisher.nudges_viewers and self._hears
+
     def _patience(self, *, active: bool) -> float:
         if not active:
             return IDLE_S
-        return POLL_S if publisher.nudges_viewers and self._hears else TAIL_S
+        return POLL_S if self._is_nudged else TAIL_S
 
     async def _sights(self, watchers: list[Watcher]) -> dict[Watcher, Sight]:
         found: dict[Watcher, Sight] = await database_sync_to_async(sights)(self.run_id, watchers)

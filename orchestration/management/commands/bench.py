@@ -27,6 +27,7 @@ DJANGO_KEYS = ("django_floor_tasks_per_s", "django_floor_step_ms_median")
 PARTS = ("submit_ms", "start_ms", "run_ms", "list_ms")
 MEDIAN = ("tasks_per_s", "step_ms_median", "step_ms_p95", "cpu_s", "peak_mb", "floor_tasks_per_s", *PARTS, *DJANGO_KEYS)
 WORKERS_N = 10_000
+CONCURRENCY = 32
 FLAT, IDLE = "flat", "idle"
 WIDTH = 130
 
@@ -52,7 +53,8 @@ class Command(BaseCommand):
             help="measure worker processes, with many runs or one workload (PostgreSQL)",
         )
         parser.add_argument("--workers", default="1,2,4", help="with --scale-out: how many (default: %(default)s)")
-        parser.add_argument("--concurrency", type=int, default=32, help="of each worker (default: %(default)s)")
+        slots = f"of each worker (default: {CONCURRENCY}; with a workload as many as a worker has by itself)"
+        parser.add_argument("--concurrency", type=int, help=slots)
         parser.add_argument("--task-ms", type=float, default=0.0, help="what a task waits (default: %(default)s)")
         parser.add_argument("--seconds", type=float, default=60.0, help="of idle (default: %(default)s)")
         parser.add_argument("--trees", type=int, default=1, help="so many at once (default: %(default)s)")
@@ -61,7 +63,8 @@ class Command(BaseCommand):
     def handle(self, *, workload: str | None, n: int | None, inside: str | None, **options: Any) -> None:
         if options["scale_out"]:
             size = n or workloads.DEFAULT_N.get(workload or "", WORKERS_N)
-            self._scale_out({**options, "workload": workload, "n": size}, inside)
+            slots = options["concurrency"] or (conf().async_slots if workload else CONCURRENCY)
+            self._scale_out({**options, "workload": workload, "n": size, "concurrency": slots}, inside)
             return
         if workload is None:
             raise CommandError("name a workload (W1, W2, W3, W4, flat, idle), or use --scale-out", returncode=2)
