@@ -77,21 +77,22 @@ class RunPageConsumer(AsyncWebsocketConsumer):
 
     async def _follow(self, news: Subscription) -> None:
         await self._snapshot(news)
-        recheck = Recheck(lambda: news.sights.ask(self._watcher), streams.RECHECK_S)
-        try:
+        with Recheck(lambda: news.sights.ask(self._watcher), streams.RECHECK_S) as recheck:
             while True:
                 frame = await news.next(timeout=recheck.patience)
                 sight = recheck.answer()
                 if sight is not None and not await self._stays(sight):
                     return
-                if frame is None and sight is None:
+                if frame is not None:
+                    await self._show(frame, news)
+                elif sight is None:
                     await self._tell(json.dumps({"alive": self._seq}))
-                elif frame is not None and frame.ended:
-                    await self._snapshot(news)
-                elif frame is not None and frame.seq > self._seq:
-                    await self._push(frame)
-        finally:
-            recheck.stop()
+
+    async def _show(self, frame: Frame, news: Subscription) -> None:
+        if frame.ended:
+            await self._snapshot(news)
+        elif frame.seq > self._seq:
+            await self._push(frame)
 
     async def _stays(self, sight: Sight) -> bool:
         """False for who may not watch (any more): closed. Effects: remembers what the user may do with the run."""

@@ -10,7 +10,7 @@ LOOK_S = 0.1  # how often one looks for an answer that is on its way
 
 
 class Recheck[T]:
-    """Asks *ask* every *every_s* seconds. Use it in one task, and `stop` it."""
+    """Asks *ask* every *every_s* seconds. Use it in one task, by `with`: at the end nobody waits for an answer."""
 
     def __init__(self, ask: Callable[[], Awaitable[T]], every_s: float) -> None:
         self._ask = ask
@@ -36,7 +36,9 @@ class Recheck[T]:
         asked, self._asking = self._asking, None
         return asked.result()
 
-    def stop(self) -> None:
-        """Nobody waits for an answer any more."""
+    def __enter__(self) -> Recheck[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         if self._asking is not None:
             self._asking.cancel()

@@ -113,9 +113,9 @@ async def follow(run_id: int, after: int, allowed: Allowed) -> AsyncGenerator[To
     it says no, NotFound when the run is gone.
     """
     try:
-        async with subscribe(run_id, drawn=False) as news:  # first: what is committed after this shows up there
-            recheck = Recheck(lambda: _still(news, allowed), RECHECK_S)
-            try:
+        # first: what is committed after this shows up there
+        async with subscribe(run_id, drawn=False) as news:
+            with Recheck(lambda: _still(news, allowed), RECHECK_S) as recheck:
                 frame: Frame | None = None
                 while True:
                     told = await _read(run_id, after, frame, news)
@@ -128,8 +128,6 @@ async def follow(run_id: int, after: int, allowed: Allowed) -> AsyncGenerator[To
                         frame = await news.next(timeout=min(QUIET_S, recheck.patience))
                     if recheck.answer() is False:
                         raise AccessLost
-            finally:
-                recheck.stop()
     except Run.DoesNotExist:
         raise NotFound(f"no run {run_id}") from None
 

@@ -17,8 +17,6 @@ from tests.support_needs import e2e_missing, fuzz_missing, refuse_skip
 from tests.support_postgres import shared
 from tests.support_speed import long_files_first, quick_flush
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
-
 
 def pytest_collection_modifyitems(config, items):
     """Skip browser and fuzz tests that can't run here, saying what to install; with APFLOW_E2E_REQUIRED=1 they fail."""
@@ -53,7 +51,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
     if settings.POSTGRES:
         with django_db_blocker.unblock():
             connection.close()
-        shared().execute(CUT.format(connection.settings_dict["NAME"]))
+        shared().cut(connection.settings_dict["NAME"])
 
 
 def _roles_after_flush(**_kwargs):

@@ -170,6 +170,10 @@ class Cluster:
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    def cut(self, database: str) -> None:
+        """End every session of *database*."""
+        self.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+
     # -- helpers ---------------------------------------------------------------------------------------------------
 
     def _made(self) -> Path:

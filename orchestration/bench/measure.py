@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def measure(work: Workload, user: User, *, trees: int = 1) -> dict[str, Any]:
     layers: dict[str, int] = {}
     for run, found in zip(runs, results, strict=True):
         numbers = numbers_of(run.tree_id)
-        verdicts.append(judge(work, {number: found.get(str(task_id)) for task_id, number in numbers.items()}))
+        verdicts.append(judged(work, numbers, found))
         layers |= {task_id.hex: work.layer_of[number] for task_id, number in numbers.items()}
     connection.close()
     floor = floor_tasks_per_s(
@@ -73,6 +74,11 @@ def numbers_of(tree_id: int) -> dict[UUID, int]:
     """Task -> its number in the workload that the tree was made of."""
     names = Task.objects.filter(tree=tree_id).values_list("id", "name")
     return {task_id: int(name[1:]) for task_id, name in names}
+
+
+def judged(work: Workload, numbers: Mapping[UUID, int], found: Mapping[str, Any]) -> Verdict:
+    """What the results of a tree of *work* say. *numbers*: of its tasks; *found*: task -> result."""
+    return judge(work, {number: found.get(str(task_id)) for task_id, number in numbers.items()})
 
 
 async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks, list[dict[str, Any]]]:

@@ -18,8 +18,8 @@ from django.contrib.auth.models import User
 from django.db.models import Max, Min
 
 from orchestration.bench.executors import BenchNoop
-from orchestration.bench.measure import numbers_of
-from orchestration.bench.workloads import Workload, judge
+from orchestration.bench.measure import judged, numbers_of
+from orchestration.bench.workloads import Workload
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Kind, Status, WorkerKind
 from orchestration.models import Attempt, Event, Run, Task, Worker
@@ -51,8 +51,7 @@ def measure_workers(
     """
     runs = _prepare(tasks, task_ms, user)
     with contextlib.ExitStack() as stack:
-        command = ["worker", "--concurrency", str(concurrency)]
-        hands = [stack.enter_context(_process(command)) for _ in range(workers)]
+        hands = _hands(stack, workers, concurrency)
         present = Worker.objects.filter(kind=WorkerKind.WORKER.value)
         _until(lambda: present.count() == workers, START_S, "the workers")
         if gate is not None:
@@ -62,7 +61,7 @@ def measure_workers(
         active = Run.objects.filter(pk__in=runs, completed_at=None)
         _until(lambda: not active.exists(), TIMEOUT_S, "the end of the runs")
         busy = _busy_percent(before)
-        cpu = {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(_cpu_s(one) for one in hands), 2)}
+        cpu = _cpu(engine, hands)
     about = {"workers": workers, "concurrency": concurrency, "task_ms": task_ms}
     return about | _verdict(runs, workers * concurrency) | cpu | {"machine_busy_percent": busy}
 
@@ -73,8 +72,7 @@ def measure_shape(work: Workload, workers: int, *, concurrency: int, user: User)
     Measured is from the first call until every result has been read back; engine and workers are there before.
     """
     with contextlib.ExitStack() as stack:
-        command = ["worker", "--concurrency", str(concurrency)]
-        hands = [stack.enter_context(_process(command)) for _ in range(workers)]
+        hands = _hands(stack, workers, concurrency)
         engine = stack.enter_context(_process(["engine"]))
         _until(lambda: Worker.objects.count() == workers + 1, START_S, "engine and workers")
         _until(lambda: _at_rest([engine, *hands]), START_S, "the end of their start")
@@ -87,12 +85,11 @@ def measure_shape(work: Workload, workers: int, *, concurrency: int, user: User)
         _until(lambda: not active.exists(), TIMEOUT_S, "the end of the run", every_s=0.01)
         found = results_of_run(run.pk)
         seconds, busy = time.perf_counter() - began, _busy_percent(before)
-        cpu = {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(_cpu_s(one) for one in hands), 2)}
-    results = {number: found.get(str(task_id)) for task_id, number in numbers_of(tree.pk).items()}
+        cpu = _cpu(engine, hands)
     about = {"workload": work.name, "workers": workers, "concurrency": concurrency, "task_ms": 0.0}
     speed = {"tasks": work.tasks, "seconds": round(seconds, 3), "tasks_per_s": round(work.tasks / seconds, 1)}
     speed |= {"submit_s": round(submitted - began, 3), "start_s": round(started - submitted, 3)}
-    return about | speed | asdict(judge(work, results)) | cpu | {"machine_busy_percent": busy}
+    return about | speed | asdict(judged(work, numbers_of(tree.pk), found)) | cpu | {"machine_busy_percent": busy}
 
 
 def _prepare(tasks: int, task_ms: float, user: User) -> list[int]:
@@ -147,6 +144,11 @@ def inversions(priorities: Sequence[int], handed_out: int) -> int:
     return wrong
 
 
+def _hands(stack: contextlib.ExitStack, workers: int, concurrency: int) -> list[psutil.Popen]:
+    """So many worker processes, which end with *stack*."""
+    return [stack.enter_context(_process(["worker", "--concurrency", str(concurrency)])) for _ in range(workers)]
+
+
 @contextlib.contextmanager
 def _process(command: list[str]) -> Iterator[psutil.Popen]:
     process = psutil.Popen([sys.executable, "-m", "django", *command], cwd=settings.BASE_DIR, stdout=subprocess.DEVNULL)
@@ -174,6 +176,10 @@ def _at_rest(processes: Sequence[psutil.Process]) -> bool:
     before = sum(map(_cpu_s, processes))
     time.sleep(REST_S)
     return sum(map(_cpu_s, processes)) - before < REST_S / 10
+
+
+def _cpu(engine: psutil.Process, hands: Sequence[psutil.Process]) -> dict[str, float]:
+    return {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(map(_cpu_s, hands)), 2)}
 
 
 def _cpu_s(process: psutil.Process) -> float:

@@ -16,6 +16,7 @@ from rich.table import Table
 from orchestration.bench.growth_events import measure_events
 from orchestration.bench.growth_shards import measure_shard
 from orchestration.management.bench_apart import measured_apart, prepare_inside
+from orchestration.management.figures import shown
 
 EVENTS, READS, SHARDS = "events", "reads", "shards"
 PARTS = (EVENTS, READS, SHARDS)
@@ -82,7 +83,7 @@ def table(name: str, rows: Rows) -> Table:
     for column in made.columns:
         column.justify = "right"
     for row in rows:
-        made.add_row(*(_shown(row.get(key)) for key in names))
+        made.add_row(*(shown(row.get(key), "") for key in names))
     return made
 
 
@@ -131,9 +132,3 @@ def _median(rows: Rows) -> dict[str, Any]:
 def _compared(row: dict[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
     """With what counts on a machine that others use: its rate in parts of the first one's."""
     return row | {"of_the_first": round(row["tasks_per_s"] / first["tasks_per_s"], 2)}
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    return "" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)

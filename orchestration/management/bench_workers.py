@@ -13,6 +13,7 @@ from orchestration.bench.floor_claims import floor_claims_per_s
 from orchestration.bench.scale_out import measure_shape, measure_workers
 from orchestration.bench.workloads import workload
 from orchestration.management.bench_apart import measured_apart, prepare_inside
+from orchestration.management.figures import shown
 from orchestration.management.processes import only_on_postgresql
 
 TIMEOUT_S = 1200
@@ -72,14 +73,8 @@ def table(rows: list[dict[str, Any]]) -> Table:
     for column in made.columns:
         column.justify = "right"
     for row in rows:
-        made.add_row(*(_shown(row[name]) for name in columns))
+        made.add_row(*(shown(row[name]) for name in columns))
     return made
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    return "-" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def as_should_be(row: dict[str, Any]) -> bool:

@@ -67,8 +67,7 @@ def run_query(user: Any, wanted: RunFilter) -> RunQuery:
     least = of_trees = FEW + 1 if trees is None else trees.aggregate(runs=Sum("run_count"))["runs"] or 0
     if wanted.mine and least > FEW:
         least = capped_count(Run.objects.filter(started_by=user), FEW)
-    # no way is shorter than over the runs of a state that has fewer: they lie together, in their order
-    by_state = bool(wanted.state) and capped_count(Run.objects.filter(status=wanted.state), min(least, FEW)) < least
+    by_state = bool(wanted.state) and (wanted.mine or least <= FEW) and _has_fewer(wanted.state, least)
     few = least <= FEW and not by_state
     if trees is not None:
         runs = _where(runs, "tree_id", indexed=few and of_trees <= FEW, among=trees.values("pk"))
@@ -81,6 +80,11 @@ def run_query(user: Any, wanted: RunFilter) -> RunQuery:
     if wanted.since is not None:
         runs = runs.filter(_since(wanted.since))
     return RunQuery(runs, few)
+
+
+def _has_fewer(state: str, least: int) -> bool:
+    """Whether fewer runs than *least* have *state*: no way is shorter then, as they lie together, in their order."""
+    return capped_count(Run.objects.filter(status=state), min(least, FEW)) < least
 
 
 def _where(runs: QuerySet[Run], column: str, *, indexed: bool, among: Any) -> QuerySet[Run]:

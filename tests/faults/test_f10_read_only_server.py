@@ -17,15 +17,13 @@ pytestmark = [
     pytest.mark.skipif(not POSTGRES, reason="only on PostgreSQL: about its server"),
 ]
 
-CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
-
 
 def set_read_only(place, how):
     """For every session that begins from now on; only those that write are cut off, as nobody else need notice."""
     name = urlsplit(place.environment["DATABASE_URL"]).path[1:]
     shared().execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {how}')
     if how == "on":
-        shared().execute(CUT.format(name))
+        shared().cut(name)
 
 
 def test_f10_read_only_for_a_while(place):

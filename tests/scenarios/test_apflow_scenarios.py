@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,54 +17,12 @@ from orchestration.services.runs import run_start
 from orchestration.services.transitions import Transitions
 from orchestration.services.trees import task_update
 from tests.engine.support import EngineThread, ended, registered, statuses
-from tests.factories import make_tree, make_user, task, task_named
+from tests.factories import make_tree, task, task_named
 from tests.scenarios.elsewhere import ELSEWHERE, WAITS
 from tests.scenarios.executors import EXECUTORS
-from tests.support_fold import verify
+from tests.scenarios.stage import SCENARIOS, Stage, fails, gives, root, scenario
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SCENARIOS: dict[int, Callable[[Stage], None]] = {}
-
-
-def scenario(number):
-    def note(function):
-        assert number not in SCENARIOS
-        SCENARIOS[number] = function
-        return function
-
-    return note
-
-
-class Stage:
-    """An engine at work, and what a scenario needs to play on it."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        self.user = make_user()
-
-    def run(self, tree, *, slots=100, **options):
-        run = run_start(user=self.user, tree_id=tree.pk, **options)
-        with EngineThread(self.directory, async_slots=slots):
-            ended(run)
-        verify(run.pk)
-        return run
-
-    def result(self, tree, name):
-        found = task_named(tree, name)
-        return Attempt.objects.get(task=found, number=found.attempt).result
-
-
-def root(executor="", **more):
-    return task("root", executor=executor, **more)
-
-
-def gives(name, value, **more):
-    return task(name, executor="simulate", inputs={"duration_s": 0, "result": value}, **more)
-
-
-def fails(name, **more):
-    return task(name, executor="simulate", inputs={"duration_s": 0, "fail": "no"}, **more)
 
 
 @scenario(1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from asgiref.sync import sync_to_async
 
+from orchestration import feeds
 from orchestration.conf import Conf
 from orchestration.engine.embedded import EmbeddedEngine
 from orchestration.models import Event, Run
@@ -35,6 +38,13 @@ async def run_to_end(tree) -> Run:
     finally:
         await engine.stop()
     return await Run.objects.aget(pk=run.pk)
+
+
+async def rights_are_asked_for(run_id):
+    """Whether the viewers of the run may watch is a question that waits for its answer."""
+    async with asyncio.timeout(WAIT_S):
+        while feeds._feeds[run_id].sights._batch is None:
+            await asyncio.sleep(0.01)
 
 
 def stored_seqs(run_id):

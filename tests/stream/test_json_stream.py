@@ -19,7 +19,7 @@ from orchestration.routing import websocket_urlpatterns
 from orchestration.selectors.events import EventPage
 from tests.dashboard.rows import end_run
 from tests.factories import make_tree, make_user
-from tests.stream.support import WAIT_S, busy_tree, run_to_end, start
+from tests.stream.support import WAIT_S, busy_tree, rights_are_asked_for, run_to_end, start
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.ws]
 application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
@@ -108,9 +108,7 @@ async def test_news_do_not_wait_for_an_answer_about_rights(monkeypatch):
     run = await database(start)(await database(busy_tree)(tasks=1))
     opened = await socket(run.pk)
     await read(opened)
-    async with asyncio.timeout(WAIT_S):
-        while feeds._feeds[run.pk].sights._batch is None:
-            await asyncio.sleep(0.01)
+    await rights_are_asked_for(run.pk)
     await database(end_run)(run, Status.COMPLETED)
     assert (await read_all(opened))[1] == consumers.DONE
 

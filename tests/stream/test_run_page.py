@@ -25,6 +25,7 @@ from orchestration.services.transitions_verbs import note
 from orchestration.services.trees import tree_delete
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
+from tests.stream.support import rights_are_asked_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT_S = 60.0
@@ -188,9 +189,7 @@ async def test_news_do_not_wait_for_an_answer_about_rights(monkeypatch):
     page = await database(socket)(run, "ann")
     await page.connect()
     await fragments(page, "#run-head")
-    async with asyncio.timeout(WAIT_S):
-        while feeds._feeds[run.pk].sights._batch is None:
-            await asyncio.sleep(0.01)
+    await rights_are_asked_for(run.pk)
     await database(end_run)(run, Status.COMPLETED)
     await fragments(page, "#run-head")
     await page.disconnect()

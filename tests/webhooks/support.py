@@ -8,9 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from orchestration.models import Webhook
+from orchestration.domain.states import Status
+from orchestration.engine.webhooks import WebhookPump
+from orchestration.models import Webhook, WebhookDelivery
 from orchestration.services.webhooks import webhook_create
-from tests.factories import grant
+from tests.dashboard.rows import end_run, end_task, start
+from tests.engine.support import until
+from tests.factories import grant, make_tree, task, task_named
 
 DEADLINE_S = 60.0
 
@@ -98,3 +102,30 @@ def hook(user, url, *, events=("run.completed", "run.failed"), tree=None, **fiel
     Webhook.objects.filter(pk=webhook.pk).update(**fields)
     webhook.refresh_from_db()
     return webhook, secret
+
+
+@contextmanager
+def pumping():
+    pump = WebhookPump()
+    pump.start()
+    try:
+        yield pump
+    finally:
+        pump.finish()
+
+
+def failed_run(owner):
+    tree = make_tree(task("Report", executor=""), task("load"), owner=owner)
+    run = start(tree)
+    end_task(run, task_named(tree, "load"), Status.FAILED, error="no disk")
+    return end_run(run, Status.FAILED)
+
+
+def settled(count=1):
+    """The deliveries once *count* of them have come to an end."""
+
+    def look():
+        rows = list(WebhookDelivery.objects.exclude(state="pending").order_by("pk"))
+        return rows if len(rows) >= count else None
+
+    return until(look, f"the end of {count} deliveries")

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from orchestration.domain.states import Status
-from orchestration.engine.webhooks import WebhookPump
 from orchestration.models import AuditEntry, Webhook, WebhookCursor, WebhookDelivery
 from orchestration.services import webhook_feed
 from orchestration.services.webhook_feed import Feed
@@ -24,7 +22,7 @@ from orchestration.services.webhooks import (
 from tests.dashboard.rows import end_run, end_task, start
 from tests.engine.support import EngineThread, ended, until
 from tests.factories import grant, make_tree, make_user, task, task_named
-from tests.webhooks.support import allow, hook
+from tests.webhooks.support import allow, failed_run, hook, pumping, settled
 from tests.webhooks.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,33 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def ann():
     return grant(make_user("ann"), "http_private")
-
-
-@contextmanager
-def pumping():
-    pump = WebhookPump()
-    pump.start()
-    try:
-        yield pump
-    finally:
-        pump.finish()
-
-
-def failed_run(owner):
-    tree = make_tree(task("Report", executor=""), task("load"), owner=owner)
-    run = start(tree)
-    end_task(run, task_named(tree, "load"), Status.FAILED, error="no disk")
-    return end_run(run, Status.FAILED)
-
-
-def settled(count=1):
-    """The deliveries once *count* of them have come to an end."""
-
-    def look():
-        rows = list(WebhookDelivery.objects.exclude(state="pending").order_by("pk"))
-        return rows if len(rows) >= count else None
-
-    return until(look, f"the end of {count} deliveries")
 
 
 def test_a_run_of_a_real_engine_is_told_and_signed(ann, receiver, tmp_path):

@@ -18,6 +18,7 @@ from orchestration.bench.idle import measure_idle
 from orchestration.conf import conf
 from orchestration.domain.errors import Invalid
 from orchestration.management import bench_flat, bench_process, bench_workers
+from orchestration.management.figures import shown
 
 KEYS = (
     "workload", "n", "tasks", "tasks_per_s", "step_ms_median", "step_ms_p95", "cpu_s", "peak_mb", "synchronous",
@@ -63,8 +64,9 @@ class Command(BaseCommand):
     def handle(self, *, workload: str | None, n: int | None, inside: str | None, **options: Any) -> None:
         if options["scale_out"]:
             size = n or workloads.DEFAULT_N.get(workload or "", WORKERS_N)
-            slots = options["concurrency"] or (conf().async_slots if workload else CONCURRENCY)
-            self._scale_out({**options, "workload": workload, "n": size, "concurrency": slots}, inside)
+            if options["concurrency"] is None:
+                options["concurrency"] = conf().async_slots if workload else CONCURRENCY
+            self._scale_out({**options, "workload": workload, "n": size}, inside)
             return
         if workload is None:
             raise CommandError("name a workload (W1, W2, W3, W4, flat, idle), or use --scale-out", returncode=2)
@@ -153,14 +155,8 @@ def _table(figures: dict[str, Any], runs: int) -> Table:
     table.columns[1].justify = "right"
     for key in KEYS[2:] + PARTS + DJANGO_KEYS:
         if key in figures:
-            table.add_row(key, _shown(figures[key]))
+            table.add_row(key, shown(figures[key]))
     for key in ("floor_tasks_per_s", "django_floor_tasks_per_s"):
         if key in figures:
             table.add_row(f"share of {key}", f"{figures['tasks_per_s'] / figures[key]:.0%}")
     return table
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "NO"
-    return "-" if value is None else f"{value:,}" if isinstance(value, int | float) else str(value)
