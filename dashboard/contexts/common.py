@@ -125,8 +125,7 @@ def run_segments(run: Run, ignored: int = 0) -> tuple[Segment, ...]:
 
 def run_line(run: Run, now: datetime, *, tree_name: str = "") -> RunLine:
     """*run* as a line of a list. Its tree and starter must be loaded, unless *tree_name* is given."""
-    state = run_state(run)
-    took = duration_words(((run.completed_at or now) - run.started_at).total_seconds())
+    state, took = run_state(run), _took(run, now)
     return RunLine(
         id=run.pk,
         number=run.number,
@@ -142,8 +141,32 @@ def run_line(run: Run, now: datetime, *, tree_name: str = "") -> RunLine:
         took=took,
         since=run.started_at.timestamp() if run.is_active else 0,
         started_by=starter(run) if not tree_name else "",
-        title=f"#{run.number} {state.word}, {took}",
+        title=_title(run, state, took),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Bead:
+    """A run in the strip of its tree: nothing but a shape that leads there. A page of trees has 500 of them."""
+
+    url: str
+    state: State
+    title: str
+
+
+def bead(run: Run, now: datetime) -> Bead:
+    """*run* as one of many."""
+    state, took = run_state(run), _took(run, now)
+    return Bead(run.get_absolute_url(), state, _title(run, state, took))
+
+
+def _took(run: Run, now: datetime) -> str:
+    return duration_words(((run.completed_at or now) - run.started_at).total_seconds())
+
+
+def _title(run: Run, state: State, took: str) -> str:
+    """ "#7 failed, 12 s"."""
+    return f"#{run.number} {state.word}, {took}"
 
 
 def starter(run: Run) -> str:

@@ -70,8 +70,11 @@ def in_order(slots: Slots) -> list[Queued]:
     return sorted(slots.ready, key=lambda queued: turn(queued, slots.ageing_s))
 
 
-def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnable: set[int]) -> QueueView:
-    """The page. *tasks*: those of *order* that the user may see; *runnable*: the trees whose tasks they may move."""
+def queue_view(
+    slots: Slots, order: list[Queued], tasks: dict[str, Task], runnable: set[int], *, hidden: int
+) -> QueueView:
+    """The page. *tasks*: the first of *order* that the user may see; *runnable*: the trees whose tasks they may move;
+    *hidden*: how many of the others they may not see."""
     meters = _meters(slots)
     held = {meter.word: meter for meter in meters}
     lines: list[QueueLine] = []
@@ -79,7 +82,7 @@ def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnab
     mates = Counter(running.run for running in slots.running)
     for place, queued in enumerate(order):
         task = tasks.get(queued.task)
-        if task is not None and len(lines) < SHOWN:
+        if task is not None:
             why = _why(queued, place, before, _bound(queued, task, mates[queued.run], held))
             lines.append(_line(place + 1, queued, task, why, task.tree_id in runnable))
         before[queued.priority] += 1
@@ -87,7 +90,7 @@ def queue_view(slots: Slots, order: list[Queued], tasks: dict[str, Task], runnab
     return QueueView(
         lines=tuple(lines),
         total=len(order),
-        hidden=sum(queued.task not in tasks for queued in order[: SHOWN * 5]),
+        hidden=hidden,
         holders=tuple(
             HolderLine(h.name, f"/tasks/{_dashed(h.task)}" if h.task else "", h.executor, h.since.timestamp())
             for h in holders[:20]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from dashboard.contexts.common import RunLine, priority_word, run_line
+from dashboard.contexts.common import Bead, RunLine, bead, priority_word, run_line
 from dashboard.texts import counted
 from orchestration.models import Run, Tree
 from orchestration.selectors.trees import Outline, OutlineTask
@@ -23,7 +23,7 @@ class TreeLine:
     tasks_words: str
     archived: bool
     last: RunLine | None
-    strip: tuple[RunLine, ...]  # oldest first
+    strip: tuple[Bead, ...]  # oldest first
     running: bool
 
 
@@ -49,7 +49,6 @@ class OutlineLine:
 
 def tree_line(tree: Tree, runs: list[Run], now: datetime) -> TreeLine:
     """*tree* with its newest *runs*, newest first."""
-    lines = [run_line(run, now, tree_name=tree.name) for run in runs]
     return TreeLine(
         id=tree.pk,
         name=tree.name,
@@ -58,8 +57,8 @@ def tree_line(tree: Tree, runs: list[Run], now: datetime) -> TreeLine:
         labels=tuple(str(label) for label in tree.labels),
         tasks_words=counted(tree.task_count, "task"),
         archived=tree.archived_at is not None,
-        last=lines[0] if lines else None,
-        strip=tuple(reversed(lines)),
+        last=run_line(runs[0], now, tree_name=tree.name) if runs else None,
+        strip=tuple(bead(run, now) for run in reversed(runs)),
         running=bool(runs and runs[0].is_active),
     )
 

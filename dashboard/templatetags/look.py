@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -27,10 +28,14 @@ def icon(name: str) -> SafeString:
 @register.simple_tag
 def glyph(state: State, size: str = "") -> SafeString:
     """The shape of *state*, in its colour; the word stands beside it."""
-    return format_html(
-        '<svg class="glyph s-{}{}" aria-hidden="true"><use href="#g-{}"/></svg>',
-        state.key, " glyph-lg" if size == "lg" else "", state.key,
-    )  # fmt: skip
+    return _shape(state.key, size)
+
+
+@lru_cache(maxsize=64)
+def _shape(key: str, size: str) -> SafeString:
+    """A page has hundreds, of a dozen kinds."""
+    large = " glyph-lg" if size == "lg" else ""
+    return format_html('<svg class="glyph s-{}{}" aria-hidden="true"><use href="#g-{}"/></svg>', key, large, key)
 
 
 @register.simple_tag

@@ -32,9 +32,12 @@ def queue_of_user(request: HttpRequest) -> QueueView:
     slots = slots_for(request.user, timezone.now(), with_queue=True)
     order = in_order(slots)
     near = [UUID(queued.task) for queued in order[: SHOWN * 5]]
-    seen = Task.objects.filter(pk__in=near, tree__in=trees_for_read(request.user)).select_related("tree", "run")
-    tasks = {task.pk.hex: task for task in seen}
-    return queue_view(slots, order, tasks, _runnable(request, {task.tree_id for task in tasks.values()}))
+    visible = Task.objects.filter(pk__in=near, tree__in=trees_for_read(request.user))
+    seen = set(visible.values_list("pk", flat=True))
+    shown = [task_id for task_id in near if task_id in seen][:SHOWN]
+    tasks = {task.pk.hex: task for task in Task.objects.filter(pk__in=shown).select_related("tree", "run")}
+    runnable = _runnable(request, {task.tree_id for task in tasks.values()})
+    return queue_view(slots, order, tasks, runnable, hidden=len(near) - len(seen))
 
 
 def _runnable(request: HttpRequest, tree_ids: set[int]) -> set[int]:
