@@ -34,6 +34,7 @@ logger = logging.getLogger("apflow.worker")
 
 LIVE = Status.IN_PROGRESS.value
 DONE = Status.COMPLETED.value
+NOBODY = ""  # the worker of an attempt that has not been picked up
 
 WAITING = """SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo'
  AND queue_name = ANY(%s::text[]::varchar[]))"""
@@ -53,16 +54,17 @@ FETCH = """SELECT kind.place, (fetched.job).task_name, (fetched.job).queue_name,
  WHERE (place = 0 OR (job).id IS NOT NULL) AND attempts < kind.most) AS next)
  SELECT job, place FROM taken WHERE (job).id IS NOT NULL) AS fetched
  ORDER BY kind.place, fetched.place"""
-PICK_UP = f"""UPDATE orchestration_attempt a
+# what an attempt must be comes with each job, see transitions_bulk.py
+PICK_UP = """UPDATE orchestration_attempt a
  SET worker = %s, lease_expires_at = clock_timestamp() + make_interval(secs => %s)
- FROM unnest(%s::uuid[], %s::int[]) AS j(task_id, number), orchestration_task t, orchestration_tree tree,
- orchestration_run r
- WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = '{LIVE}' AND a.worker = ''
+ FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::text[]) AS j(task_id, number, status, worker),
+ orchestration_task t, orchestration_tree tree, orchestration_run r
+ WHERE a.task_id = j.task_id AND a.number = j.number AND a.status = j.status AND a.worker = j.worker
  AND t.id = a.task_id AND t.attempt = a.number AND tree.id = t.tree_id AND r.id = a.run_id
  RETURNING a.run_id, a.task_id, a.number, a.try_number, t.name, a.executor, a.inputs, t.params,
  t.schemas::json ->> 'input_schema',
  COALESCE((r.overrides::json #>> ARRAY[t.id::text, 'timeout_s'])::float, t.timeout_s),
- t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""  # noqa: S608  (from constants)
+ t.max_attempts, tree.owner_id, t.priority, t.stop_requested_at IS NOT NULL"""
 EDGES = """SELECT d.task_id, s.id, s.name, d.required, s.status, s.error, s.executor, s.attempt, s.linked_attempt_id
  FROM orchestration_dependency d JOIN orchestration_task s ON s.id = d.depends_on_id
  WHERE d.task_id = ANY(%s::uuid[]) ORDER BY d.task_id, d.position"""
@@ -155,7 +157,8 @@ def pick_up(keys: Sequence[Key], worker: str, *, lease_s: float, default_timeout
     if not keys:
         return picked
     with driver_cursor() as cursor:
-        cursor.execute(PICK_UP, [worker, lease_s, *array_columns(keys)])
+        wanted = [(task_id, number, LIVE, NOBODY) for task_id, number in keys]
+        cursor.execute(PICK_UP, [worker, lease_s, *array_columns(wanted)])
         rows = {(row[1].hex, row[2]): row for row in cursor.fetchall()}
         dependencies = _dependencies(cursor, [row[1] for row in rows.values()])
     for key in dict.fromkeys(keys):  # in their order: most urgent first

@@ -51,9 +51,9 @@ INSERT_ATTEMPT = insert_into(
     },
     {"result": "NULL", "traceback": "''", "log": "''"},
 )  # fmt: skip
-UPDATE_ATTEMPT = native(f"""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
+UPDATE_ATTEMPT = native("""UPDATE orchestration_attempt SET status = %s, completed_at = %s, result = %s, error = %s,
  error_code = %s, traceback = %s, log = %s, lease_expires_at = NULL
- WHERE task_id = %s AND number = %s AND status = '{LIVE}'""")
+ WHERE task_id = %s AND number = %s AND status = %s""")
 INSERT_EVENT = insert_into(
     "orchestration_event",
     {
@@ -201,6 +201,7 @@ def _end_row(end: AttemptEnd, times: Times) -> tuple[Any, ...]:
         end.log,
         end.task_id,
         end.number,
+        LIVE,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from orchestration.driver import driver_cursor
-from orchestration.services import workers
+from orchestration.services import picking_up, transitions_bulk, workers
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +47,20 @@ def test_a_plan_lasts_until_the_next_sign_of_life():
         assert "Index Scan" in plan_of(name)
         assert ask(cursor) == [("seven",)]
         assert names() == [name]
+
+
+@pytest.mark.parametrize("statement", [transitions_bulk.TASKS, transitions_bulk.ATTEMPTS, picking_up.PICK_UP])
+def test_rows_of_a_step_are_looked_up_and_not_compared_with_each_live_one(statement):
+    """With the plan that is made while nobody works: a thousand that are live meet a thousand that end."""
+    places = statement.count("%s")
+    numbered = statement % tuple(f"${number + 1}" for number in range(places))
+    with connection.cursor() as cursor:
+        cursor.execute(f"PREPARE step AS {numbered}")
+        cursor.execute(f"EXPLAIN EXECUTE step ({', '.join(['NULL'] * places)})")
+        plan = [line for (line,) in cursor.fetchall()]
+        cursor.execute("DEALLOCATE step")
+    (step,) = (place for place, line in enumerate(plan) if "Function Scan" in line)
+    inside = plan[step].index("->")
+    around = next(line for line in reversed(plan[:step]) if "->" in line and line.index("->") <= inside)
+    assert "Update on" in plan[0]
+    assert around.index("->") < inside, "\n".join(plan)  # else it is read again for each row of what stands before it
