@@ -89,6 +89,7 @@ async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks
         cpu, began = time.process_time(), time.perf_counter()
         made: list[Tree] = [await sync_to_async(tree_from_array)(owner=user, data=data) for _ in range(trees)]
         submitted = time.perf_counter()
+        del data  # whoever submits a tree does not keep it in the engine's process
         runs: list[Run] = [await sync_to_async(run_start)(user=user, tree_id=tree.pk) for tree in made]
         started = time.perf_counter()
         await asyncio.gather(*(wait_ended(engine, run.pk) for run in runs))
