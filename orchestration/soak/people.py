@@ -17,7 +17,8 @@ PATIENCE_S = 900.0  # for one answer, however often something is killed meanwhil
 END_S = 900.0  # for a run to end
 AGAIN_S = 0.05
 TIMEOUT = httpx.Timeout(15.0, connect=2.0)
-BACKLOG = 12  # runs that have not ended, always
+BACKLOG = 12  # runs that have not ended: so many are there after each feeding
+FEED_S = 0.5  # between two; each is a process of its own
 CANCELLING = 0.15  # part of the runs that somebody cancels
 RETRYING = 0.15  # part of the ended runs that are executed again
 WATCHED = 0.5  # part of the runs whose end is waited for
@@ -40,7 +41,7 @@ class Feeder(threading.Thread):
     def run(self) -> None:
         try:
             turn = 0
-            while not self.stop.wait(0.2):
+            while not self.stop.wait(FEED_S):
                 turn += 1
                 started = self._feed(f"{self._seed} {turn}")
                 self.names += [name for name, _, _ in started]

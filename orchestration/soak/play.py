@@ -17,6 +17,7 @@ from orchestration.soak.people import Feeder, Person
 from orchestration.soak.processes import Installation, Nursery, Trouble
 
 PEOPLE = 3
+PAUSE_S = 0.2  # of a person between two trees: without it they would take the processor from what is to be broken
 DRAIN_S = 300.0
 QUICK = {
     # a lease must not be longer than the whole play, and chance kills more often than any limit allows
@@ -86,7 +87,8 @@ def _act(
     posts, ports = _posts(place, scale_out=database.startswith("postgres"))
     effects = str(place.effects)
     people: list[Person | Feeder] = [Feeder(place, script.seed)]
-    people += [Person(f"p{number}", ports, token, effects, script.seed) for number in range(PEOPLE)]
+    for number in range(PEOPLE):
+        people.append(Person(f"p{number}", ports, token, effects, script.seed, rest_s=PAUSE_S))
     tally: Counter[str] = Counter()
     take = _counter(script.kills)
     nemeses = []

@@ -30,7 +30,7 @@ def options(*given):
     ],
 )  # fmt: skip
 def test_several_files_are_spread(two_cores, given):
-    assert options(*given) == ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    assert options(*given) == ["-n", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(

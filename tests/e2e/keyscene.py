@@ -102,6 +102,8 @@ class Scene:
 
     def back(self, name):
         """The page again, also when the last keys have led away meanwhile."""
+        if self._closed(name):
+            return
         for _ in range(20):
             try:
                 return self.open(name)
@@ -110,6 +112,15 @@ class Scene:
                     raise
                 self.page.wait_for_timeout(300)  # the other one has to arrive first
         raise AssertionError(f"{name}: the keys lead away again and again")
+
+    def _closed(self, name):
+        """Whether it was but a dialog, which Escape closes."""
+        try:
+            opened = self.page.locator("dialog[open]").count() > 0
+            self.page.keyboard.press("Escape")
+            return opened and not self.left(name)
+        except sync_api.Error:  # on its way to another page
+            return False
 
     def press(self, *keys):
         """A key that leads to another page is heard there only when its scripts have come."""
