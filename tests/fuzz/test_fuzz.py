@@ -20,6 +20,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LIMIT_S = 400
 TOLD = 15_000  # characters of its report
+STORED = {
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")
+}  # what it knows of Unicode takes ten seconds to make
 CHAIN = (
     ("POST /api/v1/trees/", 201),
     ("POST /api/v1/trees/{tree_id}/runs/", 202),
@@ -72,7 +75,7 @@ def fuzz(server, description):
         done = subprocess.run(
             [*command, *options],
             cwd=server.folder,
-            env=server.environment | {"APFLOW_FUZZ_ROLE": role, "PYTHONPATH": str(ROOT)},
+            env=server.environment | {"APFLOW_FUZZ_ROLE": role, "PYTHONPATH": str(ROOT), **STORED},
             capture_output=True,
             text=True,
             timeout=LIMIT_S,

@@ -165,7 +165,7 @@ MUTANTS = {
 }
 
 
-SEEDS = (4, 1, 6, 16, 2, 8, 3, 5)
+SEEDS = (7, 4, 16, 25, 10, 9, 2, 8)
 """One after the other, 25 examples each: what one seed misses another finds at once, for none is best at all faults."""
 
 
