@@ -20,9 +20,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 LIMIT_S = 400
 TOLD = 15_000  # characters of its report
-STORED = {
-    "HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")
-}  # what it knows of Unicode takes ten seconds to make
+# what it knows of Unicode takes ten seconds to make
+STORED = {"HYPOTHESIS_STORAGE_DIRECTORY": str(ROOT / ".hypothesis")}
 CHAIN = (
     ("POST /api/v1/trees/", 201),
     ("POST /api/v1/trees/{tree_id}/runs/", 202),
