@@ -21,7 +21,7 @@ def parallel(given: Sequence[str], root: Path) -> list[str]:
 
     It does not pay for a single file: a process takes some seconds to start.
     """
-    processes = min(cores() + 2, MOST)  # half of them wait for a browser, a lease or a lock
+    processes = min(cores() + 2, MOST)  # some wait for a browser, a lease or a lock meanwhile
     if cores() < 2 or any(map(_is_decision, given)) or _one_file(given, root):
         return []
     return ["-n", str(processes), *DISTRIBUTION]
