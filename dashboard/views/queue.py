@@ -14,7 +14,7 @@ from dashboard.contexts.queue import SHOWN, QueueView, in_order, queue_view
 from dashboard.htmx import fragment, is_htmx
 from dashboard.live import render as text_of
 from orchestration.models import Task, TreeShare
-from orchestration.selectors.access import trees_for_read
+from orchestration.selectors.access import tasks_for_read, trees_for_read
 from orchestration.selectors.explain_history import slots_for
 
 
@@ -32,8 +32,7 @@ def queue_of_user(request: HttpRequest) -> QueueView:
     slots = slots_for(request.user, timezone.now(), with_queue=True)
     order = in_order(slots)
     near = [UUID(queued.task) for queued in order[: SHOWN * 5]]
-    visible = Task.objects.filter(pk__in=near, tree__in=trees_for_read(request.user))
-    seen = set(visible.values_list("pk", flat=True))
+    seen = set(tasks_for_read(request.user).filter(pk__in=near).values_list("pk", flat=True))
     shown = [task_id for task_id in near if task_id in seen][:SHOWN]
     tasks = {task.pk.hex: task for task in Task.objects.filter(pk__in=shown).select_related("tree", "run")}
     runnable = _runnable(request, {task.tree_id for task in tasks.values()})

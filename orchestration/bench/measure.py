@@ -18,6 +18,7 @@ from django.db import connection
 
 from orchestration.bench.executors import BenchNoop
 from orchestration.bench.floor import floor_tasks_per_s
+from orchestration.bench.waiting import at_rest, until
 from orchestration.bench.workloads import Verdict, Workload, judge, together
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Status
@@ -28,8 +29,8 @@ from orchestration.selectors.results import results_of_run
 from orchestration.services.runs import run_start
 
 PROC_STATUS = Path("/proc/self/status")
-LOOK_S, REST = 0.02, 0.1  # at rest: this part of one core over so long
-STARTED_S = 10.0  # by then an engine has started
+REST_S = 0.1  # without work for so long, the engine has had its first look at the rows: that belongs to its start
+START_S = 60.0
 MB = 1024 * 1024
 
 
@@ -86,7 +87,8 @@ def judged(work: Workload, numbers: Mapping[UUID, int], found: Mapping[str, Any]
 async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks, list[dict[str, Any]]]:
     engine = EmbeddedEngine()
     await engine.start()
-    await _at_rest()
+    this = psutil.Process()
+    await asyncio.to_thread(until, lambda: at_rest([this], REST_S), START_S, "the end of the engine's start")
     data = work.array(BenchNoop.id)
     try:
         cpu, began = time.process_time(), time.perf_counter()
@@ -105,16 +107,6 @@ async def _run(work: Workload, user: User, trees: int) -> tuple[list[Run], Marks
         return runs, marks, results
     finally:
         await engine.stop()
-
-
-async def _at_rest() -> None:
-    """The engine's threads have had their first look at the rows: that is a part of its start."""
-    deadline = time.monotonic() + STARTED_S
-    while time.monotonic() < deadline:
-        before = time.process_time()
-        await asyncio.sleep(LOOK_S)
-        if time.process_time() - before < REST * LOOK_S:
-            return
 
 
 def _list(run_id: int) -> dict[str, Any]:

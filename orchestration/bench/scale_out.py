@@ -19,6 +19,7 @@ from django.db.models import Max, Min
 
 from orchestration.bench.executors import BenchNoop
 from orchestration.bench.measure import judged, numbers_of
+from orchestration.bench.waiting import at_rest, cpu_s, until
 from orchestration.bench.workloads import Workload
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Kind, Status, WorkerKind
@@ -32,7 +33,6 @@ SEED = 7
 START_S = 300.0  # a busy machine takes its time
 TIMEOUT_S = 900.0
 STOP_S = 20.0
-POLL_S = 0.1
 REST_S = 1.2  # and the engine has heard of every worker
 
 
@@ -53,13 +53,13 @@ def measure_workers(
     with contextlib.ExitStack() as stack:
         hands = _hands(stack, workers, concurrency)
         present = Worker.objects.filter(kind=WorkerKind.WORKER.value)
-        _until(lambda: present.count() == workers, START_S, "the workers")
+        until(lambda: present.count() == workers, START_S, "the workers")
         if gate is not None:
             gate()
         before = psutil.cpu_times()
         engine = stack.enter_context(_process(["engine"]))
         active = Run.objects.filter(pk__in=runs, completed_at=None)
-        _until(lambda: not active.exists(), TIMEOUT_S, "the end of the runs")
+        until(lambda: not active.exists(), TIMEOUT_S, "the end of the runs")
         busy = _busy_percent(before)
         cpu = _cpu(engine, hands)
     about = {"workers": workers, "concurrency": concurrency, "task_ms": task_ms}
@@ -74,15 +74,15 @@ def measure_shape(work: Workload, workers: int, *, concurrency: int, user: User)
     with contextlib.ExitStack() as stack:
         hands = _hands(stack, workers, concurrency)
         engine = stack.enter_context(_process(["engine"]))
-        _until(lambda: Worker.objects.count() == workers + 1, START_S, "engine and workers")
-        _until(lambda: _at_rest([engine, *hands]), START_S, "the end of their start")
+        until(lambda: Worker.objects.count() == workers + 1, START_S, "engine and workers")
+        until(lambda: at_rest([engine, *hands], REST_S), START_S, "the end of their start")
         before, began = psutil.cpu_times(), time.perf_counter()
         tree = tree_from_array(owner=user, data=work.array(BenchNoop.id))
         submitted = time.perf_counter()
         run = run_start(user=user, tree_id=tree.pk)
         started = time.perf_counter()
         active = Run.objects.filter(pk=run.pk, completed_at=None)
-        _until(lambda: not active.exists(), TIMEOUT_S, "the end of the run", every_s=0.01)
+        until(lambda: not active.exists(), TIMEOUT_S, "the end of the run", every_s=0.01)
         found = results_of_run(run.pk)
         seconds, busy = time.perf_counter() - began, _busy_percent(before)
         cpu = _cpu(engine, hands)
@@ -163,28 +163,8 @@ def _process(command: list[str]) -> Iterator[psutil.Popen]:
             process.wait(STOP_S)
 
 
-def _until(condition: Callable[[], bool], seconds: float, what: str, every_s: float = POLL_S) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise RuntimeError(f"{what} did not come within {seconds:g} s")
-        time.sleep(every_s)
-
-
-def _at_rest(processes: Sequence[psutil.Process]) -> bool:
-    """Whether they need hardly any processor time."""
-    before = sum(map(_cpu_s, processes))
-    time.sleep(REST_S)
-    return sum(map(_cpu_s, processes)) - before < REST_S / 10
-
-
 def _cpu(engine: psutil.Process, hands: Sequence[psutil.Process]) -> dict[str, float]:
-    return {"engine_cpu_s": _cpu_s(engine), "workers_cpu_s": round(sum(map(_cpu_s, hands)), 2)}
-
-
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return round(times.user + times.system, 2)
+    return {"engine_cpu_s": cpu_s(engine), "workers_cpu_s": round(sum(map(cpu_s, hands)), 2)}
 
 
 def _busy_percent(before: Any) -> float:

@@ -116,9 +116,10 @@ class Scene:
     def _closed(self, name):
         """Whether it was but a dialog, which Escape closes."""
         try:
-            opened = self.page.locator("dialog[open]").count() > 0
+            if not self.page.locator("dialog[open]").count():
+                return False
             self.page.keyboard.press("Escape")
-            return opened and not self.left(name)
+            return not self.left(name)
         except sync_api.Error:  # on its way to another page
             return False
 
