@@ -59,7 +59,7 @@ def database(url: str, data_dir: Path, *, pool: int, synchronous: str) -> dict[s
 
 def _sqlite(path: Path, synchronous: str, wait_s: float) -> dict[str, Any]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "orchestration.sqlite3",
         "NAME": path,
         # IMMEDIATE: a transaction that reads first and writes later would fail at once with "database is locked"
         "OPTIONS": {

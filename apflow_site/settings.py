@@ -177,7 +177,6 @@ SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_LIFE = 7 * 24 * 3600  # since the sign-in, see apflow_site/sessions.py
-SESSION_SAVE_EVERY_REQUEST = True
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]  # probes come over plain HTTP, past the proxy
 SECURE_HSTS_SECONDS = env_int("APFLOW_HSTS_SECONDS", 31536000 if HTTPS else 0)

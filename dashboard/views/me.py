@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -30,7 +28,7 @@ def me(request: HttpRequest) -> HttpResponse:
             return go(request, "/me", gettext("The profile is saved."))
     context = {
         "profile": profile_of(request.user),
-        "zones": sorted(name for name in available_timezones() if "/" in name or name == "UTC"),
+        "zones": sorted(name for name in services.time_zones() if "/" in name or name == "UTC"),
         "server_zone": settings.TIME_ZONE,
         "problem": problem,
         "may_audit": may_audit(request.user),

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 
@@ -36,6 +36,15 @@ KILL_MARGIN_S = 15.0  # beyond the grace period; after that the socket is closed
 ProgressCallback = Callable[[float, str], None]
 
 
+class Server(Protocol):
+    """What is asked of the process of a fork server."""
+
+    @property
+    def pid(self) -> int: ...
+    def wait(self, timeout: float | None = None) -> Any: ...
+    def kill(self) -> None: ...
+
+
 class ChildRunner:
     """Starts attempts in child processes. One per engine; to be used in one event loop."""
 
@@ -46,7 +55,7 @@ class ChildRunner:
         self.max_result_bytes = max_result_bytes
         self.max_log_bytes = max_log_bytes
         self.preload = tuple(preload)
-        self._server: subprocess.Popen[bytes] | None = None
+        self._server: Server | None = None
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
         self._attempts: set[_Attempt] = set()
@@ -114,8 +123,7 @@ class ChildRunner:
         ours.setblocking(False)
         try:
             with theirs:
-                command = [sys.executable, "-c", _BOOT, json.dumps(self._boot_data(theirs.fileno()))]
-                self._server = await asyncio.to_thread(_spawn, command, theirs.fileno())
+                self._server = await asyncio.to_thread(spawn, theirs.fileno(), self.preload)
             async with asyncio.timeout(START_TIMEOUT_S):
                 greeting = await asyncio.get_running_loop().sock_recv(ours, 1)
         except (TimeoutError, OSError):
@@ -127,10 +135,6 @@ class ChildRunner:
             ours.close()
             raise RuntimeError("the fork server did not start; its error output says why")
         self._control = ours
-
-    def _boot_data(self, descriptor: int) -> dict[str, Any]:
-        module = settings.SETTINGS_MODULE if settings.configured else ""
-        return {"path": sys.path, "settings": module, "control": descriptor, "preload": self.preload}
 
     def _close_control(self) -> None:
         if self._control is not None:
@@ -146,11 +150,18 @@ _BOOT = (
 )
 
 
-def _spawn(command: list[str], descriptor: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(descriptor,), start_new_session=True)
+def _start_program(control: int, preload: Sequence[str]) -> subprocess.Popen[bytes]:
+    module = settings.SETTINGS_MODULE if settings.configured else ""
+    boot = {"path": sys.path, "settings": module, "control": control, "preload": preload}
+    command = [sys.executable, "-c", _BOOT, json.dumps(boot)]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(control,), start_new_session=True)
 
 
-def _wait_or_kill(server: subprocess.Popen[bytes]) -> None:
+# how a fork server is started that serves the descriptor; soak.fork_servers has a quicker way
+spawn: Callable[[int, Sequence[str]], Server] = _start_program
+
+
+def _wait_or_kill(server: Server) -> None:
     try:
         server.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:

@@ -29,6 +29,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from orchestration import failpoints
 from orchestration.engine.child_processes import die_with_parent
+from orchestration.soak.fork_servers import fork_source
+from orchestration.sqlite3.base import close_idle
 
 # these open an event loop, which must not be shared by forks
 UNREADY = ("daphne.server", "orchestration.engine.server", "orchestration.engine.backpressure")
@@ -128,7 +130,7 @@ def _fork(order: Order, wakers: tuple[int, int]) -> None:
     except BaseException:  # noqa: BLE001  a forked process must never come back into the nursery's loop
         sys.excepthook(*sys.exc_info())
     finally:
-        for last in (sys.stdout.flush, sys.stderr.flush, connections.close_all):
+        for last in (sys.stdout.flush, sys.stderr.flush, connections.close_all, close_idle):
             with contextlib.suppress(Exception):  # what was said is told even if a connection cannot be closed
                 last()
         os._exit(code)
@@ -148,6 +150,8 @@ def _settle(order: Order, wakers: tuple[int, int]) -> None:
         os.close(descriptor)
     if order.environment:
         _move_to(order.environment)
+    if order.argv:
+        fork_source()
     failpoints.arm(order.failpoints)
 
 

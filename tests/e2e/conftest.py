@@ -67,6 +67,11 @@ class Server(Installation):
         """Run *code* with Django set up, on the server's database."""
         self.asked_python(code)
 
+    def signed_in(self, user):
+        """The state of a browser in which *user* has signed in. A form would take most of a second: the password's hash
+        is made to be slow."""
+        return self.call("tests.e2e.inside:signed_in", user)
+
     def asked_python(self, code):
         """The same; what *code* prints."""
         return self.call("tests.e2e.inside:printed", code)
@@ -136,37 +141,23 @@ def end(server):
     return lambda page: server.run_python(END % re.search(r"/runs/(\d+)", page.url)[1])
 
 
-@pytest.fixture(scope="module")
-def signed_in():
-    """Cookies of the people who have signed in, by name and password: once for each file."""
-    return {}
-
-
 @pytest.fixture
-def window(browser, server, signed_in):
-    """Makes empty pages of people who have signed in; at the end none of them may have complained.
+def window(browser, server):
+    """Makes empty pages of people who are signed in, or of a stranger (None); in the end none may have complained.
 
     `window.forgive(word)`: complaints with *word* are what the test is about. Nothing moves of itself: what turns and
     glides costs more than all else that a page does.
     """
     contexts, listener = [], Listener()
 
-    def open_page(user="admin", password=None, **options):
+    def open_page(user="admin", **options):
         usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "base_url": server.url}
         options = usual | options
-        cookies = signed_in.get((user, password))
-        context = browser.new_context(**options, storage_state=cookies)
+        context = browser.new_context(**options, storage_state=server.signed_in(user) if user else None)
         contexts.append(context)
         listener.hear(context, script=options.get("java_script_enabled", True))
         page = context.new_page()
         page.set_default_timeout(30_000)
-        if cookies is None:
-            page.goto("/login/")
-            page.get_by_label("User name").fill(user)
-            page.get_by_label("Password").fill(password or server.password)
-            page.get_by_role("button", name="Sign in").click()
-            page.wait_for_url(f"{server.url}/")
-            signed_in[user, password] = context.storage_state()
         return page
 
     open_page.forgive = listener.forgive

@@ -92,12 +92,10 @@ def opened(page):
     return violations(page)
 
 
-def test_the_sign_in_page_has_no_violation(browser, server):
-    context = browser.new_context(base_url=server.url, reduced_motion="reduce")
-    page = context.new_page()
+def test_the_sign_in_page_has_no_violation(window):
+    page = window(None)
     page.goto("/login/")
     assert violations(page) == []
-    context.close()
 
 
 # how Swagger's script builds its page: no style can mend it

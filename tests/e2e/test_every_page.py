@@ -64,7 +64,7 @@ def test_no_page_does_harm_breaks_a_rule_or_scrolls_sideways(asked, ids, window)
     window.forgive("status of 404")  # /nowhere
     for address in (*PAGES, "/nowhere"):
         asked.page.goto(address.format(**ids))
-        shown += MARK in asked.page.locator("#main").inner_text()
+        shown += MARK in asked.page.locator("#main").text_content()
         found += [*harm(asked.page), *axe.violations(asked.page), *asked.sticks_out()]
     assert not found, "\n".join(found)
     assert shown > 30  # the pages do show the texts

@@ -14,7 +14,7 @@ def made(url, tmp_path, pool=20):
 
 def test_without_an_address_it_is_a_file_of_the_data_directory(tmp_path):
     found = made("", tmp_path)
-    assert (found["ENGINE"], found["NAME"]) == ("django.db.backends.sqlite3", tmp_path / "apflow.sqlite3")
+    assert (found["ENGINE"], found["NAME"]) == ("orchestration.sqlite3", tmp_path / "apflow.sqlite3")
     assert found["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
 
 

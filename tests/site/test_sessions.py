@@ -7,10 +7,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apflow_site.sessions import SINCE
+from apflow_site.sessions import RENEW_S, RENEWED, SINCE
 from tests.factories import make_user
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +46,19 @@ def test_and_never_longer_than_seven_days(page):
     answer = page.get("/me")
     assert (answer.status_code, answer["Location"][:7]) == (302, "/login/")
     assert page.get("/api/v1/me/").status_code == 401
+
+
+def test_it_is_renewed_every_ten_minutes_and_between_them_nothing_is_written(page):
+    def written():
+        with CaptureQueriesContext(connection) as told:
+            assert page.get("/me").status_code == 200
+        return [one["sql"] for one in told if one["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+
+    assert any("django_session" in one for one in written())
+    assert written() == []
+    session = page.session
+    session[RENEWED] -= RENEW_S
+    session.save()
+    Session.objects.update(expire_date=timezone.now() + timedelta(hours=11, minutes=50))
+    assert any("django_session" in one for one in written())
+    assert Session.objects.get().expire_date - timezone.now() > timedelta(hours=11, minutes=59)
