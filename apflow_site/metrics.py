@@ -51,7 +51,7 @@ def text_of(found: Metrics) -> str:
         _gauge(
             "apflow_slots_total",
             "Places for attempts in live engines and workers",
-            _by("kind", {"process": found.slots.total, "async": found.async_slots}),
+            _by("kind", {"process": found.slots.process.total, "async": found.slots.asynchronous.total}),
         ),
         _gauge("apflow_engines", "Engines that are alive", [({}, found.engines)]),
         _gauge("apflow_workers", "Worker processes that are alive", [({}, found.workers)]),

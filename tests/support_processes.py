@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -16,6 +18,7 @@ from tests.support_postgres import new_database, shared
 
 ROOT = Path(__file__).resolve().parents[1]
 _databases: dict[str, str] = {}  # data directory -> address
+ADDRESS = "database_url"  # in a data directory: for other processes of the test run
 OURS = ("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_")
 
 
@@ -31,8 +34,22 @@ def database_of(data_dir: Path | str) -> dict[str, str]:
     if not POSTGRES:
         return {}
     if str(data_dir) not in _databases:
-        _databases[str(data_dir)] = new_database()
+        file = Path(data_dir) / ADDRESS
+        if not file.exists():
+            file.write_text(new_database())
+        _databases[str(data_dir)] = file.read_text()
     return {"DATABASE_URL": _databases[str(data_dir)]}
+
+
+@contextlib.contextmanager
+def only_once(factory, name: str) -> Iterator[Path]:
+    """A folder of the whole test run; meanwhile no other process of it is in here. Whoever finds it empty fills it."""
+    own = factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        yield folder
 
 
 def copy_installation(source: Path, data_dir: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -43,10 +45,18 @@ def missing() -> str:
     return "" if _chromium() else "no Chromium found"
 
 
-def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[str, Any]:
-    """The figures of the large run that goes on, of the graph and of the large tree. Needs what `missing` asks for."""
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A browser without a window."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[str, Any]:
+    """The figures of the large run that goes on, of the graph and of the large tree. Needs what `missing` asks for."""
+    with launched() as browser:
         blank = _blank_mb(browser)
         context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
         context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
@@ -56,7 +66,7 @@ def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[s
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         found = {
             "run, goes on": f"/runs/{sample.live}",
-            "graph of a run, 1,000 boxes": f"/runs/{sample.graph}/graph",
+            f"graph of a run, {sample.boxes:,} boxes": f"/runs/{sample.graph}/graph",
             "tree page of the large tree": f"/trees/{sample.tree}",
         }
         figures: dict[str, Any] = {"blank_tab_mb": blank, "pages": []}
@@ -71,7 +81,6 @@ def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[s
         figures["scroll"]["tab_mb"] = max(map(_memory_mb, _renderers(browser) - before), default=0.0)
         page.goto(f"/runs/{sample.live}", wait_until="load")
         figures["script_and_style_kb"] = round(page.evaluate(WEIGHT) / 1000, 1)
-        browser.close()
     return figures
 
 

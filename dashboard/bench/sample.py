@@ -17,7 +17,7 @@ from orchestration.engine.headless import wait_ended
 from orchestration.models import Tree
 from orchestration.services.runs import run_start
 
-GRAPH = 1000  # boxes
+GRAPH = 1000  # boxes; as of the small trees no more than the large runs have tasks
 SMALL = 300  # trees with a run each
 
 
@@ -28,18 +28,20 @@ class Sample:
     ended: int
     live: int
     graph: int
+    boxes: int  # of the graph
     tree: int
     tasks: int
 
 
 def sample_make(user: User, tasks: int, task_s: float) -> Sample:
     """The sample in this process's database, with runs of *tasks* tasks; those of the live run take *task_s* each."""
-    ended, graph = _tree(user, "Ended", tasks), _tree(user, "Graph", GRAPH)
-    small = [_tree(user, f"Small {number}", 3, "W2") for number in range(SMALL)]
+    boxes = min(GRAPH, tasks)
+    ended, graph = _tree(user, "Ended", tasks), _tree(user, "Graph", boxes)
+    small = [_tree(user, f"Small {number}", 3, "W2") for number in range(min(SMALL, tasks))]
     runs = asyncio.run(_run(user, [tree.pk for tree in (ended, graph, *small)]))
     live = _tree(user, "Live", tasks, executor="simulate", inputs={"duration_s": task_s})
     going = run_start(user=user, tree_id=live.pk)
-    return Sample(runs[0], going.pk, runs[1], ended.pk, tasks)
+    return Sample(runs[0], going.pk, runs[1], boxes, ended.pk, tasks)
 
 
 def _tree(user: User, name: str, tasks: int, shape: str = "W3", **task: Any) -> Tree:

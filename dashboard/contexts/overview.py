@@ -44,6 +44,7 @@ class OverviewView:
     troubles: tuple[Trouble, ...]
     stuck: tuple[Waiting, ...]
     active: tuple[RunLine, ...]
+    running: int
     recent: tuple[TreeLine, ...]
     slots: Slots
     done_today: int
@@ -76,6 +77,7 @@ def overview_view(found: Overview, now: datetime) -> OverviewView:
         troubles=tuple(Trouble(run_line(run, now), run_story(run_facts(run, now))) for run in found.failed),
         stuck=tuple(waiting_line(task, place + 1) for place, task in enumerate(found.stuck)),
         active=tuple(run_line(run, now) for run in found.active),
+        running=found.running,
         recent=tuple(tree_line(tree, strips.get(tree.pk, []), now) for tree in found.recent),
         slots=found.slots,
         done_today=found.done_today,

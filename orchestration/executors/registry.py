@@ -61,6 +61,12 @@ def canonical_id(id_or_alias: str) -> str:
     return get(id_or_alias).id
 
 
+def is_isolated(id_or_alias: str) -> bool:
+    """Whether its attempts take a process each; so would those of an executor that is not here."""
+    found = find(id_or_alias)
+    return found is None or found.isolated
+
+
 def all_executors() -> list[Executor]:
     """Every executor, by id."""
     return [_executors[key] for key in sorted(_executors)]

@@ -50,19 +50,18 @@ def slots_for(user: Any, now: datetime, *, with_queue: bool, run_limit: int = 0)
     limits, _alive = slot_limits(now)
     if not with_queue:
         return Slots(limits.process, limits.asynchronous)
-    isolated = {executor.id: executor.isolated for executor in registry.all_executors()}
     return Slots(
         process=limits.process,
         asynchronous=limits.asynchronous,
-        running=tuple(_running(user, isolated)),
-        ready=tuple(_ready(isolated)),
+        running=tuple(_running(user)),
+        ready=tuple(_ready()),
         executor_limits=conf().executor_limits,
         run_limit=run_limit,
         ageing_s=conf().ageing_s,
     )
 
 
-def _running(user: Any, isolated: dict[str, bool]) -> Iterator[Running]:
+def _running(user: Any) -> Iterator[Running]:
     live = Attempt.objects.filter(status=Status.IN_PROGRESS)
     own = None if sees_all(user) else set(live.filter(task__tree__in=trees_for_read(user)).values_list("pk", flat=True))
     rows = live.order_by("started_at", "pk")
@@ -72,14 +71,14 @@ def _running(user: Any, isolated: dict[str, bool]) -> Iterator[Running]:
         yield Running(
             task_id.hex if seen else None,
             name if seen else "a task of another user",
-            isolated.get(executor, True),
+            registry.is_isolated(executor),
             since,
             executor,
             run_id,
         )
 
 
-def _ready(isolated: dict[str, bool]) -> Iterator[Queued]:
+def _ready() -> Iterator[Queued]:
     """Every ready task, with the priority that its run has given it."""
     active = Run.objects.filter(status=Status.IN_PROGRESS).values_list("overrides", flat=True)
     priorities = {
@@ -95,4 +94,4 @@ def _ready(isolated: dict[str, bool]) -> Iterator[Queued]:
         if ready_at is None:
             continue
         own = priorities.get(task_id.hex, priority)
-        yield Queued(task_id.hex, own, ready_at, run_id or 0, position, isolated.get(executor, True), executor)
+        yield Queued(task_id.hex, own, ready_at, run_id or 0, position, registry.is_isolated(executor), executor)

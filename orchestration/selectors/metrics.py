@@ -25,7 +25,6 @@ class Metrics:
     queue: dict[str, int]  # executor -> tasks that wait for a slot
     retrying: int  # tasks that wait for their next try
     slots: Slots
-    async_slots: int
     active_runs: int
     runs_24h: dict[str, int]  # how they ended -> number
     attempts_24h: dict[str, int]
@@ -46,7 +45,6 @@ def metrics(now: datetime) -> Metrics:
         queue=_queue(),
         retrying=Task.objects.filter(status=Status.PENDING, retry_at__isnull=False, run__status=LIVE).count(),
         slots=slots(now),
-        async_slots=sum(worker.async_slots for worker in alive),
         active_runs=Run.objects.filter(status=LIVE).count(),
         runs_24h=_ended(Run.objects.filter(completed_at__gte=since).aggregate(**_counts())),
         attempts_24h=_ended(Attempt.objects.filter(completed_at__gte=since).aggregate(**_counts())),

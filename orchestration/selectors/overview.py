@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from django.db.models import Count
 
 from orchestration.domain.states import Status
+from orchestration.executors import registry
 from orchestration.models import Attempt, Run, Task, Tree, Worker
 from orchestration.selectors.access import runs_for_read, tasks_for_read, trees_for_read
 from orchestration.selectors.run_query import RunFilter, run_query
@@ -21,19 +23,43 @@ LONG_WAIT = timedelta(minutes=5)  # ready for longer than this needs attention
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
-    """Places for running tasks in all live workers."""
+class Places:
+    """Slots of one kind in all live workers."""
 
     used: int
     total: int
+
+    @property
+    def full(self) -> bool:
+        """Whether a task of this kind has to wait although somebody could run it."""
+        return 0 < self.total <= self.used
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Places for running tasks in all live workers."""
+
+    process: Places
+    asynchronous: Places
     workers: int
+
+    @property
+    def used(self) -> int:
+        """Attempts under way."""
+        return self.process.used + self.asynchronous.used
+
+    @property
+    def total(self) -> int:
+        """Attempts that could be."""
+        return self.process.total + self.asynchronous.total
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     failed: list[Run]  # newest run of its tree, failed
     stuck: list[Task]  # ready for long without a slot
-    active: list[Run]
+    active: list[Run]  # the newest of those under way
+    running: int  # how many are
     recent: list[Tree]
     slots: Slots
     done_today: int
@@ -49,12 +75,14 @@ def overview(user: Any, now: datetime) -> Overview:
     done, bad = (today.filter(status=status).count() for status in (Status.COMPLETED, Status.FAILED))
     trees = trees_for_read(user)
     ready = tasks_for_read(user).filter(ready_at__isnull=False, status=Status.PENDING)
-    active = list(runs.filter(status=Status.IN_PROGRESS).order_by("-pk")[:SHOWN])
+    running = runs.filter(status=Status.IN_PROGRESS)
+    active = list(running.order_by("-pk")[:SHOWN])
     failed = _failed(user)
     return Overview(
         failed=failed,
         stuck=list(ready.filter(ready_at__lt=now - LONG_WAIT).select_related("tree").order_by("ready_at")[:SHOWN]),
         active=active,
+        running=running.count(),
         recent=list(trees.select_related("owner").order_by("-updated_at")[:SHOWN]),
         slots=slots(now),
         done_today=done,
@@ -76,11 +104,17 @@ def _failed(user: Any) -> list[Run]:
 
 
 def slots(now: datetime) -> Slots:
-    """Slots used and present over the workers that are alive."""
+    """Slots used and present over the workers that are alive. Two queries."""
     alive = workers(now, only_alive=True)
-    used = Attempt.objects.filter(status=Status.IN_PROGRESS).count()
-    able = sum(bool(w.process_slots or w.async_slots) for w in alive)  # an engine may leave all work to workers
-    return Slots(used=used, total=sum(w.process_slots for w in alive), workers=able)
+    live = Attempt.objects.filter(status=Status.IN_PROGRESS).order_by().values_list("executor")
+    used: Counter[bool] = Counter()
+    for executor, count in live.annotate(n=Count("pk")):
+        used[registry.is_isolated(executor)] += count
+    return Slots(
+        process=Places(used[True], sum(w.process_slots for w in alive)),
+        asynchronous=Places(used[False], sum(w.async_slots for w in alive)),
+        workers=sum(bool(w.process_slots or w.async_slots) for w in alive),  # an engine may leave all work to workers
+    )
 
 
 def workers(now: datetime, *, only_alive: bool = False) -> list[Worker]:

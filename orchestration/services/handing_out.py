@@ -193,15 +193,10 @@ def fleet(rules: Rules) -> tuple[dict[str, Post], dict[Key, Seat]]:
         }
         cursor.execute(IN_PROGRESS, [WORKER])
         seats = {
-            (task_id.hex, number): Seat(_isolated(executor), rules.queue_of(executor), worker)
+            (task_id.hex, number): Seat(registry.is_isolated(executor), rules.queue_of(executor), worker)
             for task_id, number, worker, executor in cursor.fetchall()
         }
     return posts, seats
-
-
-def _isolated(executor: str) -> bool:
-    found = registry.find(executor)
-    return found is None or found.isolated
 
 
 def _lost(run_id: int, task_id: UUID, number: int, worker: str) -> Outcome:

@@ -177,5 +177,6 @@ def _people(ann):
     clients = {role: Client() for role in ROLES}
     for role, user in users.items():
         clients[role].force_login(user)
+        clients[role].get("/healthz")  # renews the session once, not in each question, which is taken back
     secrets = {f"{scope} token": token_create(user=ann, name=scope, scope=scope)[1] for scope in ("read", "run")}
     return clients, {role: {"Authorization": f"Bearer {secret}"} for role, secret in secrets.items()}

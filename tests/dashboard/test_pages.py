@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from orchestration.domain.states import Status
-from orchestration.models import Run, Tree
+from orchestration.models import Attempt, Run, Tree, Worker
 from tests.dashboard.conftest import signed_in
 from tests.dashboard.rows import end_run, end_task, start
 from tests.factories import make_tree, make_user, task, task_named
@@ -207,3 +209,21 @@ def test_the_admin_site_opens_and_changes_no_state(tree):
     assert 'name="status"' not in text(client.get(f"/admin/orchestration/run/{run.pk}/change/"))
     assert client.get("/admin/orchestration/run/add/").status_code == 403
     assert client.post(f"/admin/orchestration/tree/{tree.pk}/delete/").status_code == 403
+
+
+@pytest.mark.django_db
+def test_the_overview_counts_all_that_runs_and_places_of_both_kinds():
+    user, now = make_user("ann"), timezone.now()
+    Worker.objects.create(id="w", host="h", pid=1, process_slots=2, async_slots=30, started_at=now, heartbeat_at=now)
+    for number, executor in enumerate(["command", "command", *["http"] * 8]):
+        tree = make_tree(task(f"t{number}"), owner=user)
+        run = start(tree)
+        Attempt.objects.create(
+            task=tree.tasks.get(), run=run, number=1, executor=executor, status=Status.IN_PROGRESS, started_at=now
+        )
+    tiles = [
+        " ".join(re.sub(r"<[^>]+>", " ", tile).split())
+        for tile in re.findall(r'<a class="tile".*?</a>', text(signed_in(user).get("/")))
+    ]
+    assert tiles[0] == "10 running now"
+    assert tiles[1] == "10 / 32 slots in use, process slots: full"

@@ -19,7 +19,7 @@ from orchestration.soak.processes import Installation, Nursery
 from tests.e2e.listening import Listener
 from tests.e2e.onerun import END, MAKE
 from tests.support_needs import CHROMIUM_NAMES
-from tests.support_processes import ROOT, copy_installation, database_of, environment_of
+from tests.support_processes import ROOT, copy_installation, database_of, environment_of, only_once
 
 START_S = 60
 WHOLE = CHROMIUM_NAMES
@@ -90,18 +90,22 @@ def nursery(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def first_start(tmp_path_factory, nursery):
-    """A server that has started once: the data directories of the others are copies of its own, with its password."""
-    with Server(tmp_path_factory.mktemp("first"), nursery) as server:
-        server.up()
-        server.stop()
-        yield server
+    """(folder, password): a server has started and stopped there. The data directories of the others are copies."""
+    with only_once(tmp_path_factory, "first_start") as folder:
+        password = folder / "password"
+        if not password.exists():
+            with Server(folder, nursery) as server:
+                server.up()
+                server.stop()
+            password.write_text(server.password)
+        return folder, password.read_text()
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, nursery, first_start):
     folder = tmp_path_factory.mktemp("data")
-    copy_installation(first_start.folder, folder)
-    with Server(folder, nursery, first_start.password) as server:
+    copy_installation(first_start[0], folder)
+    with Server(folder, nursery, first_start[1]) as server:
         server.up()
         yield server
 

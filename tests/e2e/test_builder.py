@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -99,6 +100,9 @@ def test_of_tasks_chosen_quickly_the_last_one_is_shown(window):
     page.route("**/trees/build/*?task=*", lambda route: asked.append(route) if not asked else route.continue_())
     for _ in range(3):
         page.keyboard.press("ArrowDown")
+    deadline = time.monotonic() + 30
+    while not asked and time.monotonic() < deadline:
+        page.wait_for_timeout(10)
     asked[0].continue_()
     expect(page.get_by_label("Name", exact=True)).to_have_value("c")
     expect(line(page, "c")).to_have_attribute("aria-current", "true")

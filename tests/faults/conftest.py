@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.support import Place, Template, nursery_of
+from tests.support_processes import only_once
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +14,8 @@ def nursery(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def template(nursery, tmp_path_factory):
-    return Template(tmp_path_factory.mktemp("template"), nursery)
+    with only_once(tmp_path_factory, "template") as folder:
+        return Template(folder, nursery)
 
 
 @pytest.fixture

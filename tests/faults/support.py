@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -18,8 +17,8 @@ import psycopg
 from orchestration.ports import free_port
 from orchestration.soak.processes import Installation, Nursery
 from tests.settings import POSTGRES
-from tests.support_postgres import require, shared
-from tests.support_processes import ROOT, environment_of
+from tests.support_postgres import new_database, require, shared
+from tests.support_processes import ROOT, database_of, environment_of
 
 PATIENCE = float(os.environ.get("FAULT_PATIENCE", "3"))
 DEADLINE_S = 40.0 * PATIENCE
@@ -29,7 +28,6 @@ QUICK = {
     "APFLOW_SQLITE_SYNCHRONOUS": "NORMAL",
 }  # fmt: skip
 INSIDE = "orchestration.soak.inside:"
-_numbers = itertools.count(1)
 
 
 def environment(folder, **more):
@@ -45,30 +43,24 @@ def nursery_of(folder):
 
 
 class Template:
-    """A database with all tables and a user with a token, made once per session; each test gets a copy."""
+    """A database with all tables and a user with a token, in *folder*, where it is made once; each test gets a copy."""
 
     def __init__(self, folder, nursery):
         self.folder = folder
-        if POSTGRES:
-            require()
-            self.name = f"faults_{os.getpid()}"
-            shared().execute(f'CREATE DATABASE "{self.name}"')
-        with Installation(folder, nursery, environment(folder, **self._variables())) as place:
-            place.run("migrate", "-v0")
-            self.token = place.call(f"{INSIDE}prepare")
+        token = folder / "token"
+        if not token.exists():
+            with Installation(folder, nursery, environment(folder, **database_of(folder))) as place:
+                place.run("migrate", "-v0")
+                token.write_text(place.call(f"{INSIDE}prepare"))
+        self.token = token.read_text()
 
-    def _variables(self):
-        return {"DATABASE_URL": shared().url(self.name)} if POSTGRES else {}
-
-    def copy(self, folder, cluster=None):
+    def copy(self, folder):
         """Environment of a new installation in *folder*."""
         shutil.copy(self.folder / "secret_key", folder / "secret_key")
-        if not POSTGRES:
-            shutil.copy(self.folder / "apflow.sqlite3", folder / "apflow.sqlite3")
-            return {}
-        name = f"f{os.getpid()}_{next(_numbers)}"
-        shared().execute(f'CREATE DATABASE "{name}" TEMPLATE "{self.name}"')
-        return {"DATABASE_URL": shared().url(name)}
+        if POSTGRES:
+            return {"DATABASE_URL": new_database(like=database_of(self.folder)["DATABASE_URL"])}
+        shutil.copy(self.folder / "apflow.sqlite3", folder / "apflow.sqlite3")
+        return {}
 
 
 class Place(Installation):

@@ -18,7 +18,7 @@ from tests.support_processes import ROOT
 
 pytestmark = [pytest.mark.fault, pytest.mark.slow]
 
-NUMBER = int(os.environ.get("FAULT_KILLS", "200"))
+NUMBER = int(os.environ.get("FAULT_KILLS", "100"))
 SEED = os.environ.get("FAULT_SEED") or os.urandom(4).hex()
 
 

@@ -13,7 +13,7 @@ from apflow_site.logs import JsonFormatter, PlainFormatter
 from apflow_site.metrics import text_of
 from orchestration.models import Task
 from orchestration.selectors.metrics import Metrics
-from orchestration.selectors.overview import Slots
+from orchestration.selectors.overview import Places, Slots
 from orchestration.services.runs import run_start
 from tests.factories import make_tree, make_user, task
 
@@ -64,7 +64,9 @@ def test_a_wrong_token_is_no_token(settings, db):
 
 def test_labels_cannot_forge_lines():
     hostile = 'x"} 1\napflow_active_runs 99\\'
-    figures = Metrics({hostile: 1}, 0, Slots(0, 2, 1), 3, 0, {}, {}, (0.1, 0.2, 0.4), 1.5, 5_000_000, 12)
+    figures = Metrics(
+        {hostile: 1}, 0, Slots(Places(0, 2), Places(0, 3), 1), 0, {}, {}, (0.1, 0.2, 0.4), 1.5, 5_000_000, 12
+    )
     text = text_of(figures)
     assert 'executor="x\\"} 1\\napflow_active_runs 99\\\\"' in text
     assert [line for line in text.splitlines() if line.startswith("apflow_active_runs ")] == ["apflow_active_runs 0"]
@@ -104,7 +106,7 @@ def test_each_answer_has_a_request_id(client, given, kept):
 
 
 def test_the_guide_names_every_metric():
-    figures = Metrics({}, 0, Slots(0, 0, 0), 0, 0, {}, {}, (), 1.0, 0, 0)
+    figures = Metrics({}, 0, Slots(Places(0, 0), Places(0, 0), 0), 0, {}, {}, (), 1.0, 0, 0)
     names = [line.split()[2] for line in text_of(figures).splitlines() if line.startswith("# TYPE")]
     guide = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
     assert [name for name in names if f"`{name}`" not in guide] == []

@@ -124,6 +124,7 @@ def test_a_list_costs_the_same_for_many(client, path, make):
         return len(captured)
 
     make("t0")
+    cost()  # the first request of a session renews it
     few = cost()
     for number in range(1, 30):
         make(f"t{number}")

@@ -15,6 +15,7 @@ from dashboard.bench.browser import measure_browser, missing
 from dashboard.bench.reads import measure_reads
 from dashboard.bench.sample import sample_make
 from dashboard.bench.tables import text_of
+from dashboard.bench.tabs import leave_one, measure_tabs
 from orchestration.conf import conf
 from orchestration.management.bench_apart import measured_apart, prepare_inside
 
@@ -70,9 +71,16 @@ def _inside(options: dict[str, Any]) -> dict[str, Any]:
     with served() as url:
         answers = measure_answers(pages, url, cookies, options["rounds"])
         browser = {"missing": why_not} if why_not else measure_browser(sample, url, cookies)
+        tabs = [] if why_not else _tabs(user, url, cookies)
     rows = [{**row, **costs[row["page"]]} for row in answers]
     size = {"tasks": options["tasks"], "rounds": options["rounds"]}
-    return {**size, "answers": rows, "reads": reads, "browser": browser}
+    return {**size, "answers": rows, "reads": reads, "browser": browser, "tabs": tabs}
+
+
+def _tabs(user: User, url: str, cookies: dict[str, str]) -> list[dict[str, Any]]:
+    run = leave_one(user)
+    connection.close()
+    return measure_tabs(run, url, cookies)
 
 
 def _text(figures: dict[str, Any]) -> str:
@@ -89,4 +97,5 @@ def _text(figures: dict[str, Any]) -> str:
         + f"an empty tab: {browser['blank_tab_mb']} MB; "
         + f"after scrolling: {scroll['tab_mb']} MB, {scroll['heap_mb']} of them of scripts\n"
         + f"scrolling: {scroll['lines_without_row']} lines without a row in {scroll['looks']} looks\n"
+        + text_of({"tabs that nobody touches, one task goes on; percent of a core": figures["tabs"]})
     )
