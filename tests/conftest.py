@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.apps import apps
 from django.conf import settings
 from django.db import connection
-from django.db.models.signals import post_migrate
 from django.test import TransactionTestCase
 
 from orchestration.builders import bulk
 from orchestration.models import Tree
-from orchestration.roles import roles_install
 from tests.support_audit import forget_audit
 from tests.support_needs import e2e_missing, fuzz_missing, refuse_skip
 from tests.support_postgres import shared
@@ -44,18 +41,13 @@ def django_db_setup(django_db_setup, django_db_blocker):
     At the end nobody has the database open: a thread of asgiref lives as long as the process, and what comes back to a
     pool while that is closed stays open as long as anything refers to it, such as an exception that a test has kept.
     """
-    quick_flush()
-    post_migrate.connect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
+    with django_db_blocker.unblock():
+        quick_flush()
     yield
-    post_migrate.disconnect(_roles_after_flush, sender=apps.get_app_config("orchestration"))
     if settings.POSTGRES:
         with django_db_blocker.unblock():
             connection.close()
         shared().cut(connection.settings_dict["NAME"])
-
-
-def _roles_after_flush(**_kwargs):
-    roles_install(apps)
 
 
 @pytest.fixture(autouse=True)

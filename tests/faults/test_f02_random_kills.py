@@ -45,7 +45,7 @@ def test_random_kills(tmp_path, capsys):
 
 def test_a_short_soak(tmp_path):
     own = variables(tmp_path) | {"APFLOW_DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "manage.py", "soak", "--minutes", "0.4", "--seed", SEED, "--json"]
+    command = [sys.executable, "manage.py", "soak", "--minutes", "0.3", "--seed", SEED, "--json"]
     done = subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, timeout=400)
     report = json.loads(done.stdout.splitlines()[0])
     assert done.returncode == 0, report["faults"]
