@@ -42,7 +42,7 @@ def quick_flush() -> None:
     On PostgreSQL tables are emptied by DELETE: TRUNCATE makes some 200 files anew, after each test."""
     with connection.cursor() as cursor:
         kept = {table: _rows(cursor, table) for table in CONSTANT}
-    flush.emit_post_migrate_signal = partial(_put_back, kept)
+    flush.emit_post_migrate_signal = partial(_put_back, kept)  # type: ignore[attr-defined]
     if connection.vendor == "postgresql":
         DatabaseOperations.sql_flush = _sql_flush  # type: ignore[method-assign]
 
