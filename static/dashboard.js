@@ -30,7 +30,19 @@
     el.dataset.zoned = el.dateTime;
     el.title = `${inZone.format(new Date(el.dateTime))} ${zone}`;
   };
+  /* what runs turns with the clocks: an animation has the browser make sixty pictures a second, however few differ */
+  const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+  let turned = new Set();
+  const turn = () => {
+    const angle = `${(Math.floor(Date.now() / 500) % 8) * 45}deg`;
+    const running = "svg.glyph.s-running:not(.filters *), svg.graph:not(.calm) .box[data-state=running] .shape";
+    const now = new Set(stillness.matches ? [] : $$(running));
+    for (const el of turned) if (!now.has(el)) el.style.rotate = "";
+    for (const el of now) el.style.rotate = angle;
+    turned = now;
+  };
   const tick = () => {
+    turn();
     const now = Date.now() / 1000;
     for (const el of $$("[data-since]")) write(el, took(now - Number(el.dataset.since)));
     for (const el of $$("time[data-ago]")) {

@@ -47,6 +47,24 @@ def test_title_icon_and_badge_follow_the_run(window, run, end):
     icon(page, "cancelled")
 
 
+ANGLE = """() => Array.from(document.querySelectorAll("svg.glyph.s-running:not(.filters *), .box .shape"),
+  (one) => one.style.rotate)"""
+
+
+def test_what_runs_turns_with_the_clocks_unless_less_motion_is_wanted(window, run, end):
+    page, still = window(reduced_motion="no-preference"), window()
+    address = run("Turns")
+    for view in ("/graph", ""):
+        page.goto(address + view)
+        before = page.evaluate(ANGLE)
+        assert before
+        page.wait_for_function(f"(before) => ({ANGLE})().join() !== before", arg=",".join(before))
+    still.goto(address)
+    assert set(still.evaluate(ANGLE)) == {""}
+    end(page)
+    page.wait_for_function("() => !document.querySelector('svg.glyph[style*=rotate]')")
+
+
 def test_the_page_becomes_live_however_late_its_scripts_come(window, run):
     """htmx had looked at the page as soon as it was there, be its extension for sockets there or not."""
     page, held = window(), []
