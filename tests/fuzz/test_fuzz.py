@@ -34,7 +34,7 @@ ALONG_THE_CHAIN = "^(tree_create|tree_get|run_start|run_get|run_cancel|run_retry
 # FUZZ_EXAMPLES=50 tries more for each operation, by hand.
 OPTIONS = {
     "operator": ("--max-examples", os.environ.get("FUZZ_EXAMPLES", "3")),
-    "viewer": ("--mode", "positive", "--max-examples", "2"),
+    "viewer": ("--mode", "positive", "--max-examples", "3"),
     "stranger": ("--mode", "positive", "--max-examples", "1"),
 }
 PHASES = {
