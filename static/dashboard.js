@@ -33,12 +33,17 @@
   /* what runs turns with the clocks: an animation has the browser make sixty pictures a second, however few differ */
   const stillness = matchMedia("(prefers-reduced-motion: reduce)");
   let turned = new Set();
+  const pose = (el, degrees) => {
+    if (el.nodeName !== "use") { el.style.transform = `rotate(${degrees}deg)`; return; }
+    const middle = (from, size) => Number(el.getAttribute(from)) + Number(el.getAttribute(size)) / 2;
+    el.setAttribute("transform", `rotate(${degrees} ${middle("x", "width")} ${middle("y", "height")})`);
+  };
   const turn = () => {
-    const angle = `${(Math.floor(Date.now() / 500) % 8) * 45}deg`;
+    const degrees = (Math.floor(Date.now() / 500) % 8) * 45;
     const running = "svg.glyph.s-running:not(.filters *), svg.graph:not(.calm) .box[data-state=running] .shape";
     const now = new Set(stillness.matches ? [] : $$(running));
-    for (const el of turned) if (!now.has(el)) el.style.rotate = "";
-    for (const el of now) el.style.rotate = angle;
+    for (const el of turned) if (!now.has(el)) pose(el, 0);
+    for (const el of now) pose(el, degrees);
     turned = now;
   };
   const tick = () => {
