@@ -18,7 +18,7 @@ from tests.support_postgres import new_database, shared
 
 ROOT = Path(__file__).resolve().parents[1]
 _databases: dict[str, str] = {}  # data directory -> address
-ADDRESS = "database_url"  # in a data directory: for other processes of the test run
+ADDRESS = "database_url"  # in a folder of the whole test run
 OURS = ("APFLOW_", "DJANGO_", "PYTEST_", "DATABASE_")
 
 
@@ -34,10 +34,7 @@ def database_of(data_dir: Path | str) -> dict[str, str]:
     if not POSTGRES:
         return {}
     if str(data_dir) not in _databases:
-        file = Path(data_dir) / ADDRESS
-        if not file.exists():
-            file.write_text(new_database())
-        _databases[str(data_dir)] = file.read_text()
+        _databases[str(data_dir)] = new_database()
     return {"DATABASE_URL": _databases[str(data_dir)]}
 
 
@@ -49,7 +46,12 @@ def only_once(factory, name: str) -> Iterator[Path]:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         folder.mkdir(mode=0o700, exist_ok=True)
+        address = folder / ADDRESS
+        if address.exists():
+            _databases[str(folder)] = address.read_text()
         yield folder
+        if str(folder) in _databases:
+            address.write_text(_databases[str(folder)])
 
 
 def copy_installation(source: Path, data_dir: Path) -> None:

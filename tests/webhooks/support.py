@@ -54,7 +54,11 @@ def receiving():
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
-            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            size = int(self.headers["Content-Length"])
+            body = self.rfile.read(size).decode()
+            if len(body.encode()) < size:  # its sender has died in the middle of it
+                self.close_connection = True
+                return
             answer = receiver.answers.pop(0) if receiver.answers else 200
             receiver.got.append(Got(self.path, dict(self.headers.items()), body))
             if receiver.held is not None:

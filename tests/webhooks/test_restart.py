@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.e2e.conftest import Server, nursery_of
@@ -65,3 +67,11 @@ def test_kill_9_loses_no_delivery(server, receiving_program):
 
 def seen(receiver):
     return {(got.content["run"]["id"], got.content["seq"]) for got in receiver.got}
+
+
+def test_what_a_dying_sender_has_begun_is_not_told(receiving_program):
+    with socket.create_connection(("127.0.0.1", receiving_program.port)) as dying:
+        dying.sendall(b"POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 422\r\n\r\n")
+        dying.shutdown(socket.SHUT_WR)
+        assert dying.recv(100) == b""
+    assert receiving_program.got == []
