@@ -66,7 +66,7 @@ def test_many_cores_are_not_all_taken(monkeypatch):
 def test_the_command_ends_like_pytest_and_says_the_counts_last(tmp_path):
     for name in ("good", "bad"):
         (tmp_path / f"test_{name}.py").write_text(f"def test_{name}():\n    assert {name == 'good'}\n")
-    command = [sys.executable, "manage.py", "test", str(tmp_path), "-n2", "-p", "no:cacheprovider"]
+    command = [sys.executable, "manage.py", "test", str(tmp_path), "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "1 failed, 1 passed in " in done.stdout.splitlines()[-1]

@@ -12,7 +12,7 @@ from tests.settings import POSTGRES
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-SIZE = 2_000 if POSTGRES else 5_000  # the engine is the same on both; a chain takes a round trip more per step there
+SIZE = 2_000 if POSTGRES else 10_000  # the engine is the same on both; a chain takes a round trip more per step there
 PATIENCE_S = 120  # without any event: on a busy machine the whole may take minutes
 
 
