@@ -18,7 +18,7 @@ except ImportError:  # a tool of developers: requirements-e2e.lock
     sync_playwright = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, CDPSession, Page
+    from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -54,12 +54,18 @@ def launched() -> Iterator[Browser]:
         browser.close()
 
 
+def signed_in(browser: Browser, url: str, cookies: dict[str, str], **options: Any) -> BrowserContext:
+    """Windows of whoever has *cookies* at *url*."""
+    context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800}, **options)
+    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+    return context
+
+
 def measure_browser(sample: Sample, url: str, cookies: dict[str, str]) -> dict[str, Any]:
     """The figures of the large run that goes on, of the graph and of the large tree. Needs what `missing` asks for."""
     with launched() as browser:
         blank = _blank_mb(browser)
-        context = browser.new_context(base_url=url, viewport={"width": 1280, "height": 800})
-        context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+        context = signed_in(browser, url, cookies)
         before = _renderers(browser)
         page = context.new_page()
         session = context.new_cdp_session(page)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from django.contrib.auth.models import User
 
-from dashboard.bench.browser import launched
+from dashboard.bench.browser import launched, signed_in
 from orchestration.bench.waiting import cpu_s, until
 from orchestration.builders.array import tree_from_array
 from orchestration.domain.states import Status
@@ -45,15 +45,14 @@ def measure_tabs(run: int, url: str, cookies: dict[str, str]) -> list[dict[str, 
     with launched() as browser:
         for figure, motion in MOTION.items():
             for name, path in PAGES.items():
-                rows[name][figure] = _percent(browser, motion, url + path.format(run=run), cookies)
+                rows[name][figure] = _percent(browser, url, cookies, motion, path.format(run=run))
     return list(rows.values())
 
 
-def _percent(browser: Browser, motion: Any, url: str, cookies: dict[str, str]) -> float:
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion=motion)
-    context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
+def _percent(browser: Browser, url: str, cookies: dict[str, str], motion: str, path: str) -> float:
+    context = signed_in(browser, url, cookies, reduced_motion=motion)
     page = context.new_page()
-    page.goto(url, wait_until="load")
+    page.goto(path, wait_until="load")
     page.wait_for_timeout(SETTLE_MS)
     before = _browser_s()
     page.wait_for_timeout(LOOK_MS)
